@@ -1,0 +1,1 @@
+"""The checklist as data and pure checks. Imports model, config, secrets and errors only."""

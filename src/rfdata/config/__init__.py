@@ -1,0 +1,1 @@
+"""What a person wants: `rfdata.toml` (structure) and `.env` (secrets), validated and frozen."""

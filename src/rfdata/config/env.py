@@ -1,0 +1,146 @@
+"""The deployment's `.env`: parsed strictly, its derived values computed in one place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from rfdata.config.schema import Redis, Settings
+from rfdata.errors import UsageError
+from rfdata.secrets import Secret
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+POSTGRES_SECRETS = (
+    "POSTGRES_PASSWORD",
+    "POSTGRES_MIGRATOR_PASSWORD",
+    "POSTGRES_READONLY_PASSWORD",
+    "POSTGRES_MONITOR_PASSWORD",
+    "POSTGRES_BACKUP_PASSWORD",
+)
+REDIS_SECRETS = (
+    "REDIS_PASSWORD",
+    "REDIS_ADMIN_PASSWORD",
+    "REDIS_MONITOR_PASSWORD",
+    "REDIS_DURABLE_PASSWORD",
+    "REDIS_DURABLE_ADMIN_PASSWORD",
+    "REDIS_DURABLE_MONITOR_PASSWORD",
+)
+SECRETS = POSTGRES_SECRETS + REDIS_SECRETS
+URLS = ("DATABASE_URL", "REDIS_URL", "REDIS_DURABLE_URL")
+MINIMUM_LENGTH = {"dev": 12, "prod": 32}
+"""Characters, from the checklist's sections 2, 3 and 9."""
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable's value must never be shown."""
+    return (
+        name in SECRETS or name in URLS or re.search(r"PASSWORD|SECRET|TOKEN|KEY", name) is not None
+    )
+
+
+def parse(text: str, path: Path) -> dict[str, Secret]:
+    """Variables of a .env file. Every value is a Secret until somebody knows better.
+
+    Raises UsageError with file and line for what other programs would read differently.
+    """
+    found: dict[str, Secret] = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        where = f"{path}, line {number}"
+        name, separator, value = stripped.removeprefix("export ").partition("=")
+        if not separator or not _NAME.fullmatch(name):
+            raise UsageError(
+                f"{where}: this is not NAME=value",
+                hint="one variable a line; a value never spans lines",
+            )
+        if name in found:
+            raise UsageError(f"{where}: {name} is set twice", hint="keep one of the two")
+        found[name] = Secret(_unquote(value, f"{where}, {name}"))
+    return found
+
+
+def derived(
+    settings: Settings, directory: Path, secrets: Mapping[str, Secret]
+) -> dict[str, str | Secret]:
+    """What follows from `rfdata.toml` and the passwords: hosts, ports, flags, URLs.
+
+    A value is a Secret where a password is part of it. Passwords and paths are percent-encoded
+    (decisions, 13); PostgreSQL's URL asks for verify-full with our CA (decisions, 7 and 19).
+    """
+    postgres = settings.postgres
+    ca = str(directory / "certs" / "ca.crt")
+    query = f"sslmode=verify-full&sslrootcert={quote(ca, safe='/')}"
+    password = quote(secrets["POSTGRES_PASSWORD"].reveal(), safe="")
+    values: dict[str, str | Secret] = {
+        "POSTGRES_USER": postgres.user,
+        "POSTGRES_DB": postgres.database,
+        "POSTGRES_HOST": postgres.host,
+        "POSTGRES_PORT": str(postgres.port),
+        "POSTGRES_SSLMODE": "verify-full",
+        "TLS_CA_FILE": ca,
+        "DATABASE_URL": Secret(
+            f"postgresql://{postgres.user}:{password}@{_authority(postgres.host, postgres.port)}"
+            f"/{postgres.database}?{query}"
+        ),
+    }
+    for prefix, redis in (("REDIS", settings.redis), ("REDIS_DURABLE", settings.redis_durable)):
+        values |= _redis(prefix, redis, secrets[f"{prefix}_PASSWORD"])
+    return values
+
+
+def update(text: str, values: Mapping[str, str | Secret]) -> Secret:
+    """The file's text with these variables set: replaced where they stand, else added at the end."""
+    left = {name: _reveal(value) for name, value in values.items()}
+    lines = []
+    for line in text.rstrip("\n").split("\n"):
+        name = line.strip().removeprefix("export ").partition("=")[0]
+        lines.append(f"{name}={_quoted(left.pop(name))}" if name in left else line)
+    lines += [f"{name}={_quoted(value)}" for name, value in left.items()]
+    return Secret("\n".join(lines) + "\n")
+
+
+def _redis(prefix: str, redis: Redis, password: Secret) -> dict[str, str | Secret]:
+    encoded = quote(password.reveal(), safe="")
+    return {
+        f"{prefix}_HOST": redis.host,
+        f"{prefix}_PORT": str(redis.port),
+        f"{prefix}_TLS_ENABLED": "true",
+        f"{prefix}_URL": Secret(f"rediss://:{encoded}@{_authority(redis.host, redis.port)}/0"),
+    }
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _reveal(value: str | Secret) -> str:
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def _quoted(value: str) -> str:
+    return value if re.fullmatch(r"[\w.,:/@%?&=+~-]*", value, re.ASCII) else f"'{value}'"
+
+
+def _unquote(value: str, where: str) -> str:
+    value = value.strip()
+    quoted = value[:1] in ("'", '"')
+    if quoted and (len(value) < 2 or value[-1] != value[0]):
+        raise UsageError(
+            f"{where}: the quote is never closed", hint="a value ends on the line where it begins"
+        )
+    inner = value[1:-1] if quoted else value
+    if any(ord(character) < 32 or ord(character) == 127 for character in inner):
+        raise UsageError(
+            f"{where}: the value holds a control character",
+            hint="write it anew, without tabs or returns",
+        )
+    if quoted and inner.count(value[0]):
+        raise UsageError(
+            f"{where}: a quote inside quotes", hint="use the other kind of quote around the value"
+        )
+    return inner

@@ -1,0 +1,1 @@
+"""The central types, all frozen; nothing here reads or writes anything."""
