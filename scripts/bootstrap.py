@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "rfdata-stamp.json"
 OLDEST = (3, 11)
+PYTHON = getattr(sys, "_base_executable", None) or sys.executable
+"""The interpreter itself, also when `.venv/bin/python` is who runs this."""
 
 
 class CannotBootstrap(Exception):
@@ -67,7 +69,7 @@ def prepare(dev: bool) -> None:
 def wanted(dev: bool) -> dict:  # type: ignore[type-arg]
     """What the environment must have been made from."""
     return {
-        "interpreter": [os.path.realpath(sys.executable), sys.version],
+        "interpreter": [os.path.realpath(PYTHON), sys.version],
         "checkout": str(ROOT),
         "run": _digest(ROOT / "requirements" / "run.lock"),
         "dev": _digest(ROOT / "requirements" / "dev.lock") if dev else None,
@@ -94,7 +96,7 @@ def _build(stamp: dict, dev: bool) -> None:  # type: ignore[type-arg]
     if not (reusable and (VENV / "bin" / "python").exists()):
         _require_ensurepip()
         _say(f"making .venv with Python {sys.version.split()[0]}")
-        _run("venv", [sys.executable, "-I", "-m", "venv", "--clear", str(VENV)])
+        _run("venv", [PYTHON, "-I", "-m", "venv", "--clear", str(VENV)])
         stamp = {}
     python = str(VENV / "bin" / "python")
     pip = [python, "-I", "-m", "pip", "--no-input", "--disable-pip-version-check", "-q", "install"]
@@ -115,7 +117,7 @@ def _require_ensurepip() -> None:
         return
     package = f"python3.{sys.version_info[1]}-venv"
     command = f"apt-get install -y --no-install-recommends {package}"
-    if not (os.path.realpath(sys.executable).startswith("/usr/bin/") and _on_path("apt-get")):
+    if not (os.path.realpath(PYTHON).startswith("/usr/bin/") and _on_path("apt-get")):
         raise CannotBootstrap(
             f"{sys.executable} has no ensurepip, so it can't make a virtual environment\n"
             "  install a complete Python, or name one: make PYTHON=/path/to/python3.11 …"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar, cast
 
 from rfdata.config.load import Config
-from rfdata.model.fact import Fact
+from rfdata.model.fact import Fact, FactUnread
 from rfdata.model.facts import Facts
 from rfdata.model.verdict import Item, Outcome, Severity, Verdict
 
 T = TypeVar("T")
+
+Rule = Callable[[Config, Facts], Verdict]
 
 
 class Check(Protocol):
@@ -23,10 +26,10 @@ class Check(Protocol):
 
 def item(
     id: str, *, severity: Severity, remedy: str, host: bool = False
-) -> Callable[[Callable[[Config, Facts], Verdict]], Check]:
+) -> Callable[[Rule], Check]:
     """Attach a check's metadata to its function; the docstring says why it matters."""
 
-    def attach(function: Callable[[Config, Facts], Verdict]) -> Check:
+    def attach(function: Rule) -> Check:
         why = " ".join((function.__doc__ or "").split())
         check = cast(Check, function)
         check.item = Item(id, severity, why, remedy, host)
@@ -49,6 +52,26 @@ def expect(expected: T, fact: Fact[T]) -> Verdict:
 def not_applicable(reason: str) -> Verdict:
     """There is nothing to look at here, and why."""
     return Verdict(Outcome.NOT_APPLICABLE, "", "", "", reason)
+
+
+def vouch(expected: str, reason: str) -> Verdict:
+    """Nothing that we may read tells; a person has to."""
+    return Verdict(Outcome.ATTEST, expected, "not ours to see", "", reason)
+
+
+def part(fact: Fact[Mapping[str, T]], name: str) -> Fact[T]:
+    """One entry of a reading, as a reading of its own; an entry that isn't there is unread."""
+    where = f"{fact.read_from}: {name}"
+    if fact.content is None:
+        return Fact(where, None, fact.trouble, fact.started_at, fact.finished_at)
+    found = fact.content.get(name)
+    trouble = None if found is not None else f"{name} is not among what was read"
+    return replace(cast(Fact[Any], fact), read_from=where, content=found, trouble=trouble)
+
+
+def withheld(fact: Fact[Any], why: str) -> FactUnread:
+    """To be raised when a reading came back without the part that a check needs."""
+    return FactUnread(replace(fact, content=None, trouble=why))
 
 
 def unknown(fact: Fact[Any]) -> Verdict:

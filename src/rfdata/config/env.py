@@ -123,7 +123,10 @@ def _reveal(value: str | Secret) -> str:
 
 
 def _quoted(value: str) -> str:
-    return value if re.fullmatch(r"[\w.,:/@%?&=+~-]*", value, re.ASCII) else f"'{value}'"
+    if re.fullmatch(r"[\w.,:/@%?&=+~-]*", value, re.ASCII):
+        return value
+    quote_mark = '"' if "'" in value else "'"
+    return f"{quote_mark}{value}{quote_mark}"
 
 
 def _unquote(value: str, where: str) -> str:

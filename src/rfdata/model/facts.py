@@ -125,6 +125,12 @@ class Setting:
     """internal, postmaster, sighup, superuser-backend, backend, superuser or user."""
     source: str
     pending_restart: bool
+    type: str = ""
+    """bool, enum, integer, real or string."""
+    default: str = ""
+    """What is built into the program, in the same unit."""
+    altered: bool = False
+    """ALTER SYSTEM has a value for it, which wins over the rendered file."""
 
 
 @dataclass(frozen=True, slots=True)

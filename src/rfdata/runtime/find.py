@@ -83,8 +83,11 @@ def default_roots() -> tuple[Path, ...]:
     """Where assembled runtimes lie; the first is where we would put one."""
     if os.geteuid() == 0:
         return (SYSTEM_ROOT,)
-    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return (Path(home) / "rfdata" / "runtime", SYSTEM_ROOT)
+    ours = Path(os.environ.get("XDG_DATA_HOME", ""))
+    if not ours.is_absolute():
+        ours = Path(os.environ.get("HOME", "")) / ".local" / "share"
+    private = (ours / "rfdata" / "runtime",) if ours.is_absolute() else ()
+    return (*private, SYSTEM_ROOT)
 
 
 def find_postgres(

@@ -6,11 +6,11 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rfdata import files
-from rfdata.errors import ProgramMissing, UsageError
+from rfdata.errors import ChangeFailed, ProgramFailed, ProgramMissing, UsageError
 from rfdata.runtime.archives import Progress
 from rfdata.runtime.assemble import assemble
 from rfdata.runtime.find import (
@@ -26,6 +26,8 @@ APT_LISTS = Path("/var/lib/apt/lists")
 APT_LISTS_FRESH_FOR = 7 * 24 * 3600.0
 APT_TIMEOUT = 900.0
 REDIS_PACKAGES = ("redis-server", "redis-tools")
+APT_INSTALL = ("apt-get", "install", "-y", "--no-install-recommends", *REDIS_PACKAGES)
+SYSTEMD_RUNS = Path("/run/systemd/system")
 OTHERS_TAKE_AT_MOST = 900.0
 
 
@@ -46,15 +48,25 @@ def ensure_postgres(progress: Progress, *, root: Path | None = None) -> Postgres
         return find_postgres(roots=roots)
     except ProgramMissing as missing:
         progress(missing.message)
-    _make_public(roots[0])
-    with _turn(roots[0] / ".lock", progress):
-        try:
-            return find_postgres(roots=roots)
-        except ProgramMissing:
-            archives = roots[0] / "archives"
-            _make_public(archives)
-            assemble(roots[0], archives, progress)
+    try:
+        _assemble_once(roots[0], progress)
+    except OSError as error:
+        raise ChangeFailed(
+            f"{roots[0]}: PostgreSQL could not be assembled: {error}",
+            hint="make this folder writable, with 300 MB free (XDG_DATA_HOME chooses another)",
+        ) from error
     return find_postgres(roots=roots)
+
+
+def _assemble_once(root: Path, progress: Progress) -> None:
+    _make_public(root)
+    with _turn(root / ".lock", progress):
+        try:
+            find_postgres(roots=(root,))
+        except ProgramMissing:
+            archives = root / "archives"
+            _make_public(archives)
+            assemble(root, archives, progress)
 
 
 def ensure_redis(progress: Progress) -> RedisRuntime:
@@ -62,43 +74,55 @@ def ensure_redis(progress: Progress) -> RedisRuntime:
     try:
         return find_redis()
     except ProgramMissing as missing:
-        command = ("apt-get", "install", "-y", "--no-install-recommends", *REDIS_PACKAGES)
         if shutil.which("apt-get") is None:
             raise ProgramMissing(
                 missing.message, hint="install Redis 7 or newer, with TLS, from your packages"
             ) from missing
         if os.geteuid() != 0:
-            hint = f"run `sudo {' '.join(command)}`"
+            hint = f"run `sudo {' '.join(APT_INSTALL)}`"
             raise ProgramMissing(missing.message, hint=hint) from missing
-    _apt_install(command, progress)
+    _apt_install(progress)
     try:
         return find_redis()
     except ProgramMissing as missing:
-        hint = "this release's packages are too old: install Redis 7 from redis.io's own packages"
+        hint = "this release's package can't serve: install the Redis project's own Debian package"
         raise ProgramMissing(missing.message, hint=hint) from missing
 
 
-def _apt_install(command: tuple[str, ...], progress: Progress) -> None:
+def _apt_install(progress: Progress) -> None:
+    environment = {"DEBIAN_FRONTEND": "noninteractive"}
+    update = ("apt-get", "-qq", "update")
     if not _lists_are_fresh():
         progress("refreshing the package lists")
-        _apt(("apt-get", "-qq", "update"))
+        done = run(
+            Command(update, env=environment, inherit_env=True, timeout=APT_TIMEOUT), check=False
+        )
+        if done.code != 0:
+            progress(f"note: apt-get update ended with {done.code}; going on with the old lists")
     progress(f"installing the packages {' and '.join(REDIS_PACKAGES)}")
-    _apt(command)
-    if Path("/run/systemd/system").is_dir():
+    wait_for_others = ("-o", "DPkg::Lock::Timeout=120")
+    install = (*APT_INSTALL, *wait_for_others)
+    try:
+        run(Command(install, env=environment, inherit_env=True, timeout=APT_TIMEOUT))
+    except ProgramFailed as failed:
+        hint = f"run `{' '.join(APT_INSTALL)}` yourself and mend what it says"
+        raise ProgramMissing(failed.message, hint=hint) from failed
+    if SYSTEMD_RUNS.is_dir():
         progress(
             "note: the package redis-server also starts a service of its own on port 6379; "
             "rfdata neither uses nor stops it"
         )
 
 
-def _apt(command: tuple[str, ...]) -> None:
-    environment = {"DEBIAN_FRONTEND": "noninteractive"}
-    run(Command(command, env=environment, inherit_env=True, timeout=APT_TIMEOUT))
-
-
 def _lists_are_fresh() -> bool:
-    """Old lists name files that the mirrors no longer have."""
-    newest = max((path.stat().st_mtime for path in APT_LISTS.glob("*_Packages*")), default=0.0)
+    """Old lists name files that the mirrors no longer have.
+
+    The lists carry the mirror's dates; only the folders tell when they were fetched.
+    """
+    if not any(APT_LISTS.glob("*_Packages*")):
+        return False
+    folders = (APT_LISTS, APT_LISTS / "partial")
+    newest = max(path.stat().st_mtime for path in folders if path.exists())
     return time.time() - newest < APT_LISTS_FRESH_FOR
 
 
@@ -114,19 +138,16 @@ def _turn(lock: Path, progress: Progress) -> Iterator[None]:
     """Hold the lock; wait while another process does the same work as we would."""
     deadline = time.monotonic() + OTHERS_TAKE_AT_MOST
     told = False
-    while True:
-        holding = files.lock(lock, purpose="rfdata runtime install")
-        try:
-            holding.__enter__()
-            break
-        except UsageError as busy:
-            if time.monotonic() > deadline:
-                raise
-            if not told:
-                progress(f"waiting: {busy.message}")
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(files.lock(lock, purpose="rfdata runtime install"))
+                break
+            except UsageError as busy:
+                if time.monotonic() > deadline:
+                    raise
+                if not told:
+                    progress(f"waiting: {busy.message}")
                 told = True
-            time.sleep(0.2)
-    try:
+                time.sleep(0.2)
         yield
-    finally:
-        holding.__exit__(None, None, None)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from rfdata.config.load import Config
 from rfdata.model.facts import Facts, Limits, Server
@@ -30,6 +30,12 @@ class Desired:
     """Names for each server's certificate."""
     initdb_arguments: tuple[str, ...]
     limits: dict[Server, Limits]
+    postgres: Mapping[str, Any]
+    """What `postgres.settings.desired` gives: for `postgres.settings.differences`."""
+    redis: Mapping[Server, Mapping[str, Any]]
+    """What `redis.settings.desired` gives for "redis" and "redis-durable"."""
+    acl_files: Mapping[Server, Path]
+    """Each Redis server's ACL file; one of `files`, its change needs a reload."""
 
 
 class Target(Protocol):

@@ -1,0 +1,203 @@
+"""The verbs that build and watch the layer: init, plan, up, down, status, agent, doctor."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rfdata.cli.options import Format, FormatOption, YesOption, options, print_json
+from rfdata.cli.progress import activity
+
+if TYPE_CHECKING:
+    from rfdata.config.load import Config
+    from rfdata.model.plan import Plan
+    from rfdata.targets.base import Target
+
+LOCK = ".lock"
+
+
+def register(app: typer.Typer) -> None:
+    """Add these verbs to the program."""
+    app.command(epilog="Example: rfdata -C deployment init --profile prod")(init)
+    app.command(epilog="Example: rfdata -C deployment plan --out plan.json")(plan)
+    app.command(epilog="Example: rfdata -C deployment up --yes")(up)
+    app.command(epilog="Example: rfdata -C deployment down")(down)
+    app.command(epilog="Example: rfdata -C deployment status")(status)
+    app.command(epilog="Example: rfdata -C deployment doctor")(doctor)
+    app.command(hidden=True)(agent)
+
+
+def init(
+    context: typer.Context,
+    profile: Annotated[str, typer.Option(help="dev or prod.")] = "prod",
+    target: Annotated[str, typer.Option(help="native or external.")] = "native",
+    name: Annotated[str, typer.Option(help="The deployment's name.")] = "researchflow",
+    postgres_port: Annotated[int, typer.Option(help="0: 5432 or the next free one.")] = 0,
+    redis_port: Annotated[int, typer.Option(help="0: 6379 or the next free one.")] = 0,
+    redis_durable_port: Annotated[int, typer.Option(help="0: 6380 or the next free one.")] = 0,
+    force: Annotated[bool, typer.Option(help="Replace changed files; copies are kept.")] = False,
+    example: Annotated[bool, typer.Option(help="Only print rfdata.toml with its defaults.")] = False,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """Write a deployment directory; what a person changed is kept."""
+    from rfdata import init as initialise
+    from rfdata.cli.ports import chooser
+
+    if example:
+        typer.echo(initialise.example(), nl=False)
+        return
+    asked = {"postgres": postgres_port, "redis": redis_port, "redis_durable": redis_durable_port}
+    wish = initialise.Wish(profile, target, name, {k: v for k, v in asked.items() if v}, force)
+    written = initialise.init(options(context).directory, wish, chooser(wish.ports))
+    if format is Format.JSON:
+        print_json([{"path": str(w.path), "outcome": w.outcome, "note": w.note} for w in written])
+        return
+    for entry in written:
+        note = f"  ({entry.note})" if entry.note else ""
+        typer.echo(f"{entry.outcome:<10} {entry.path}{note}")
+
+
+def plan(
+    context: typer.Context,
+    out: Annotated[Path | None, typer.Option(help="Keep it, for `up --plan FILE`.")] = None,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """Show what `up` would change, and change nothing."""
+    from rfdata import files
+    from rfdata.cli import show
+    from rfdata.plan import make_plan, to_json
+
+    config, target = options(context).open()
+    with activity("reading what is there"):
+        facts = target.gather(config)
+        found = make_plan(config, target.desired(config, facts), facts)
+    if out is not None:
+        import json
+
+        files.write(out.absolute(), json.dumps(to_json(found), indent=2) + "\n", mode=0o600)
+    if format is Format.JSON:
+        print_json(to_json(found))
+    else:
+        show.plan(found)
+
+
+def up(
+    context: typer.Context,
+    yes: YesOption = False,
+    plan: Annotated[Path | None, typer.Option(help="Apply exactly this kept plan.")] = None,
+    format: FormatOption = Format.TEXT,
+) -> int:
+    """Plan, apply, verify and report. Changes nothing when nothing has to change."""
+    from rfdata import apply, files, verify
+
+    config, target = options(context).open()
+    with files.lock(config.directory / LOCK, purpose="rfdata up"), activity("up") as progress:
+        kept = plan.absolute() if plan else None
+        done = apply.converge(
+            config, target, approve=_approver(config, target, yes, kept, format), progress=progress
+        )
+        progress("verifying")
+        report = verify.record(config, verify.judge(config, done.facts))
+        paths = verify.write_reports(config, report)
+    if format is Format.JSON:
+        from rfdata.report.build import to_json
+
+        print_json({**to_json(report), "plans": [p.digest for p in done.plans], "steps": done.steps})
+    else:
+        from rfdata.cli import show
+
+        show.up(done.steps, report, paths)
+    return verify.exit_code(report)
+
+
+def down(
+    context: typer.Context,
+    yes: YesOption = False,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """Stop the servers; all data stays."""
+    from rfdata import apply, files
+
+    config, target = options(context).open()
+    if not yes:
+        _ask(f"Stop the servers of {config.settings.deployment.name}? Their data stays.")
+    with files.lock(config.directory / LOCK, purpose="rfdata down"), activity("down") as progress:
+        stopped = apply.stop(config, target, progress)
+    if format is Format.JSON:
+        print_json({"stopped": list(stopped)})
+    elif stopped:
+        typer.echo(f"stopped: {', '.join(stopped)}; the data is kept, `rfdata up` starts them again")
+    else:
+        typer.echo("nothing was running")
+
+
+def status(context: typer.Context, format: FormatOption = Format.TEXT) -> int:
+    """One screen: servers, versions, uptime, connections, memory, certificates, checklist."""
+    from rfdata import status as picture
+    from rfdata.cli import show
+
+    config, target = options(context).open()
+    with activity("reading"):
+        found = picture.read(config, target.gather(config))
+    if format is Format.JSON:
+        print_json(picture.to_json(found))
+    else:
+        show.status(found)
+    return 0 if found.all_reached else 3
+
+
+def doctor(context: typer.Context, format: FormatOption = Format.TEXT) -> int:
+    """What this machine has and lacks for a deployment: programs, rights, ports."""
+    from rfdata import doctor as examination
+
+    findings = examination.examine(options(context).directory)
+    if format is Format.JSON:
+        print_json([{"what": f.what, "good": f.good, "found": f.found, "remedy": f.remedy} for f in findings])
+    else:
+        for finding in findings:
+            typer.echo(f"{'ok  ' if finding.good else 'LACK'}  {finding.what}: {finding.found}")
+            if not finding.good:
+                typer.echo(f"      -> {finding.remedy}")
+    return 0 if all(finding.good for finding in findings) else 3
+
+
+def agent(context: typer.Context) -> None:
+    """Watch the servers: restart, poll health, rotate logs (started by `up`)."""
+    from rfdata.config.load import load
+    from rfdata.targets.native.agent import run_agent
+
+    run_agent(load(options(context).directory))
+
+
+def _approver(
+    config: Config, target: Target, yes: bool, kept: Path | None, format: Format
+) -> object:
+    from rfdata.cli import show
+
+    def approve(found: Plan) -> bool:
+        if kept is not None:
+            from rfdata.plan import refuse_other
+
+            refuse_other(found, kept)
+        if format is Format.TEXT:
+            show.plan(found, stream=sys.stderr)
+        if yes or kept is not None:
+            return False
+        _ask(f"Apply these {len(found.steps)} steps?")
+        return True
+
+    return approve
+
+
+def _ask(question: str) -> None:
+    from rfdata.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to ask; nothing was done", hint="add --yes to go on without asking")
+    if not typer.confirm(question, err=True):
+        raise UsageError("not applied; nothing was done")
+
+

@@ -1,0 +1,25 @@
+"""Live progress on stderr for a person; silence where nobody watches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rfdata.targets.base import Progress
+
+
+@contextmanager
+def activity(title: str) -> Iterator[Progress]:
+    """A spinner with the current sentence and the time since the start, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title)
+        yield lambda sentence: bar.update(task, description=sentence)

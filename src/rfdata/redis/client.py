@@ -1,0 +1,170 @@
+"""Thin connections to Redis over verified TLS: one socket, no pool, no retries, no automatic decoding.
+
+redis-py is imported only when a connection is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from rfdata.config.load import Config
+from rfdata.errors import Unreachable
+from rfdata.model.facts import Server
+from rfdata.redis.instance import User, password, prefix
+from rfdata.secrets import Secret
+
+if TYPE_CHECKING:
+    from redis.connection import Connection
+
+
+class Refused(Unreachable):
+    """The server answered, with an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Where a server is, and as whom to go in."""
+
+    host: str
+    port: int
+    user: str | None
+    """None: only the password is sent, as servers without users want it."""
+    password: Secret | None
+    tls: bool = True
+    ca_file: Path | None = None
+    """None: trust what the system trusts."""
+    database: int = 0
+
+    @property
+    def where(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Session:
+    """An open connection. `call` takes a command's words and returns the server's plain answer."""
+
+    def __init__(self, connection: Connection, where: str) -> None:
+        self._connection = connection
+        self._where = where
+
+    def call(self, *words: str | int) -> Any:
+        """Send one command. Raises Refused for an error answer, Unreachable for a broken line."""
+        with _translated(self._where):
+            self._connection.send_command(*words)
+            return self._connection.read_response()
+
+    def pairs(self, *words: str | int) -> dict[str, str]:
+        """The same for commands that answer name, value, name, value."""
+        flat = self.call(*words)
+        return {str(name): str(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
+
+
+@contextmanager
+def session(login: Login, timeout: float) -> Iterator[Session]:
+    """Connect and log in. `timeout` in seconds holds for connecting and for each answer."""
+    with _translated(login.where):
+        connection = _connection(login, timeout)
+        try:
+            connection.connect()
+            yield Session(connection, login.where)
+        finally:
+            with suppress(OSError):
+                connection.disconnect()
+
+
+def managed(config: Config, server: Server, host: str, port: int, user: User) -> Login:
+    """The way into a server of ours, as one of its three users."""
+    return Login(host, port, user, password(config, server, user), ca_file=config.ca_file)
+
+
+def foreign(config: Config, server: Server) -> Login:
+    """The way into someone else's server, from REDIS_URL (or REDIS_DURABLE_URL) in .env."""
+    variable = f"{prefix(server)}_URL"
+    url = config.env.get(variable)
+    if url is None or not len(url):
+        raise Unreachable(
+            f"{variable} is not in .env", hint=f"add {variable}=rediss://:PASSWORD@HOST:PORT/0"
+        )
+    return parse_url(url, variable, _foreign_ca(config))
+
+
+def parse_url(url: Secret, variable: str, ca_file: Path | None) -> Login:
+    """A redis:// or rediss:// URL taken apart. Raises Unreachable, without the URL in the message."""
+    parts, port = _split(url)
+    if parts is None or parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        raise Unreachable(
+            f"{variable} is not a Redis URL", hint="rediss://[USER]:PASSWORD@HOST:PORT/DATABASE"
+        )
+    database = parts.path.strip("/")
+    return Login(
+        host=parts.hostname,
+        port=port or 6379,
+        user=unquote(parts.username) if parts.username else None,
+        password=Secret(unquote(parts.password)) if parts.password else None,
+        tls=parts.scheme == "rediss",
+        ca_file=ca_file,
+        database=int(database) if database.isdecimal() else 0,
+    )
+
+
+def _split(url: Secret) -> tuple[SplitResult | None, int | None]:
+    try:
+        parts = urlsplit(url.reveal())
+        return parts, parts.port
+    except ValueError:
+        return None, None
+
+
+def _foreign_ca(config: Config) -> Path | None:
+    return config.ca_file if "TLS_CA_FILE" in config.env else None
+
+
+def _connection(login: Login, timeout: float) -> Connection:
+    from redis.backoff import NoBackoff
+    from redis.connection import Connection, SSLConnection
+    from redis.retry import Retry
+
+    options: dict[str, Any] = {
+        "host": login.host,
+        "port": login.port,
+        "db": login.database,
+        "username": login.user,
+        "password": login.password.reveal() if login.password is not None else None,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        "driver_info": None,
+        "decode_responses": True,
+        "encoding_errors": "replace",
+    }
+    if not login.tls:
+        return Connection(**options)
+    authority = str(login.ca_file) if login.ca_file is not None else None
+    return SSLConnection(ssl_ca_certs=authority, **options)
+
+
+@contextmanager
+def _translated(where: str) -> Iterator[None]:
+    """redis-py's errors in our words; neither holds what was sent."""
+    from redis.exceptions import (
+        AuthenticationError,
+        NoPermissionError,
+        RedisError,
+        ResponseError,
+        TimeoutError,
+    )
+
+    try:
+        yield
+    except (AuthenticationError, NoPermissionError, ResponseError) as error:
+        raise Refused(f"{where}: the server refused: {error}") from error
+    except TimeoutError as error:
+        raise Unreachable(f"{where}: no answer in time") from error
+    except (RedisError, OSError) as error:
+        raise Unreachable(f"{where}: {error}") from error

@@ -1,0 +1,1 @@
+"""A finished verification in every form in which people and programs read it."""

@@ -1,0 +1,61 @@
+"""Whose state folder it is, and whether the servers' users can reach it: asked before anything is done."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from rfdata.config.load import TOML
+from rfdata.errors import Unreachable, UsageError
+from rfdata.targets.native.layout import Layout
+
+
+def require_ours(layout: Layout) -> None:
+    """Raise UsageError when this state folder can't be this deployment's.
+
+    A folder whose former deployment is gone was moved together with it, and is adopted.
+    """
+    owner = claimed_by(layout.marker)
+    if owner is None or owner == layout.deployment:
+        return
+    if (owner / TOML).exists():
+        raise UsageError(
+            f"{layout.state} belongs to the deployment {owner}",
+            hint="give each deployment a folder of its own: native.state in rfdata.toml "
+            f"(a copy of a deployment must not bring {layout.state.name}/ along)",
+        )
+
+
+def claimed_by(marker: Path) -> Path | None:
+    """The deployment that a state folder names, if it names one."""
+    try:
+        text = marker.read_text(encoding="utf-8", errors="surrogateescape")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except PermissionError as error:
+        raise Unreachable(f"{marker}: not allowed to read it", hint="run as its owner") from error
+    return Path(text.removesuffix("\n"))
+
+
+def require_reachable(layout: Layout) -> None:
+    """Raise UsageError when the servers' users could not get to the state folder.
+
+    Only root runs servers as someone else. What doesn't exist yet is made so that they can.
+    """
+    if os.geteuid() != 0 or layout.servers_users == (layout.own_user,):
+        return
+    for folder in reversed(layout.state.parents):
+        try:
+            mode = folder.stat().st_mode
+        except FileNotFoundError:
+            return
+        if not stat.S_ISDIR(mode):
+            raise UsageError(f"{folder} is not a folder", hint="choose another native.state")
+        if not mode & 0o001:
+            users = " and ".join(layout.servers_users)
+            raise UsageError(
+                f"{layout.state}: {users} can't get there, because {folder} is closed to them",
+                hint="set native.state in rfdata.toml to a folder that they can reach, for example "
+                f'"/var/lib/rfdata/{layout.identity}"',
+            )

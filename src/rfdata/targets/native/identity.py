@@ -1,0 +1,222 @@
+"""Who runs: a server is its pid file together with what the kernel says of that process.
+
+Names never count: any process may be called "postgres". A process is ours when the pid file in our
+folder names it and it works in our data folder.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic, sleep
+
+from rfdata.model.facts import Process
+from rfdata.targets.deployment import user_name
+from rfdata.targets.native.layout import Home
+
+PROC = Path("/proc")
+POLL = 0.01
+"""Seconds between two looks at a process that should end."""
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One process, for as long as it lives: the kernel may give its pid to another afterwards."""
+
+    pid: int
+    ticks: int
+    """When it started, in clock ticks since the boot."""
+
+    @property
+    def alive(self) -> bool:
+        return started(self.pid) == self.ticks
+
+
+def running(home: Home) -> Running | None:
+    """The server of this home, or None: no pid file, a stale one, or one that names a stranger."""
+    pid = recorded_pid(home)
+    ticks = started(pid) if pid is not None else None
+    if pid is None or ticks is None or not _works_in(pid, ticks, home):
+        return None
+    return Running(pid, ticks)
+
+
+def recorded_pid(home: Home) -> int | None:
+    """The process that the pid file names, whoever that may be by now."""
+    try:
+        line = home.pid_file.read_text(encoding="ascii", errors="replace").partition("\n")[0]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return int(line) if line.strip().isdigit() and int(line) > 1 else None
+
+
+def strangers_pid(home: Home) -> int | None:
+    """A living process that a stale pid file names, though it isn't this server."""
+    pid = recorded_pid(home)
+    if pid is None or started(pid) is None or running(home) is not None:
+        return None
+    return pid
+
+
+def leftovers(home: Home) -> tuple[int, ...]:
+    """Processes that still work in the data folder although the server itself is gone.
+
+    After a kill -9 a PostgreSQL backend may live on for a moment; a new server beside it would
+    ruin the data.
+    """
+    try:
+        data = home.data.stat()
+    except FileNotFoundError:
+        return ()
+    return tuple(
+        pid
+        for pid in _pids()
+        if _same(PROC / str(pid) / "cwd", data)
+        and (program(pid) or "").startswith(("postgres", "redis"))
+        and started(pid) is not None
+    )
+
+
+def started(pid: int) -> int | None:
+    """Start time in clock ticks since the boot; None for what is dead, zombies included."""
+    fields = _stat(pid)
+    if fields is None or fields[0] in ("Z", "X"):
+        return None
+    return int(fields[19])
+
+
+def program(pid: int) -> str | None:
+    """The base name of the file that it executes, also where that file was replaced since."""
+    path = executable(pid)
+    return Path(path).name if path is not None else None
+
+
+def executable(pid: int) -> str | None:
+    try:
+        return os.readlink(PROC / str(pid) / "exe").removesuffix(" (deleted)")
+    except OSError:
+        return None
+
+
+def send(process: Running, number: signal.Signals) -> None:
+    """Signal exactly this process: nobody who got its pid since is hit."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if process.alive:
+            signal.pidfd_send_signal(handle, number)
+    except ProcessLookupError:
+        pass
+    finally:
+        os.close(handle)
+
+
+def wait_until_gone(process: Running, timeout: float) -> bool:
+    deadline = monotonic() + timeout
+    while process.alive:
+        if monotonic() > deadline:
+            return False
+        sleep(POLL)
+    return True
+
+
+def describe(process: Running) -> Process:
+    """The process as a fact. Raises ProcessLookupError when it ended meanwhile."""
+    try:
+        owner = os.stat(PROC / str(process.pid)).st_uid
+    except FileNotFoundError as error:
+        raise ProcessLookupError(f"process {process.pid} has ended") from error
+    return Process(
+        pid=process.pid,
+        started_at=started_at(process),
+        program=executable(process.pid) or "",
+        user=user_name(owner),
+        resident_bytes=resident(process.pid),
+    )
+
+
+def started_at(process: Running) -> datetime:
+    return datetime.fromtimestamp(int(_boot_time() + process.ticks / _TICKS), UTC)
+
+
+def resident(pid: int) -> int:
+    """Bytes that a process and its descendants hold; memory that they share counts once."""
+    own = shared = 0
+    for member in family(pid):
+        try:
+            fields = (PROC / str(member) / "statm").read_text(encoding="ascii").split()
+        except OSError:
+            continue
+        own += int(fields[1]) - int(fields[2])
+        shared = max(shared, int(fields[2]))
+    return (own + shared) * _PAGE
+
+
+def family(pid: int) -> tuple[int, ...]:
+    """A process and its descendants, parents first."""
+    children: dict[int, list[int]] = {}
+    for other in _pids():
+        fields = _stat(other)
+        if fields is not None:
+            children.setdefault(int(fields[1]), []).append(other)
+    found = [pid]
+    for member in found:
+        found += children.get(member, ())
+    return tuple(found)
+
+
+def _works_in(pid: int, ticks: int, home: Home) -> bool:
+    """Whether a process works in this home's data folder.
+
+    Without CAP_SYS_PTRACE (root in some containers) the kernel hides other users' folders. Then
+    the times decide: who took over the pid of a dead server started after its pid file was written.
+    """
+    try:
+        return _same(PROC / str(pid) / "cwd", home.data.stat(), hidden=False)
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        began = _boot_time() + ticks / _TICKS
+        return began <= home.pid_file.stat().st_mtime + 1
+
+
+def _same(link: Path, folder: os.stat_result, *, hidden: bool = True) -> bool:
+    try:
+        found = link.stat()
+    except PermissionError:
+        if hidden:
+            return False
+        raise
+    except OSError:
+        return False
+    return (found.st_dev, found.st_ino) == (folder.st_dev, folder.st_ino)
+
+
+def _boot_time() -> int:
+    """Seconds since the epoch; the same at every look, unlike now minus the uptime."""
+    with open(PROC / "stat", encoding="ascii") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("btime "))
+
+
+def _pids() -> Iterator[int]:
+    with os.scandir(PROC) as entries:
+        for entry in entries:
+            if entry.name.isdigit():
+                yield int(entry.name)
+
+
+def _stat(pid: int) -> list[str] | None:
+    """/proc/PID/stat from the state on; the name before it may hold anything, so it is cut off."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return text.rpartition(")")[2].split()

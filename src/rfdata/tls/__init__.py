@@ -1,0 +1,1 @@
+"""The deployment's own certificate authority, the servers' certificates, and looking at both live."""
