@@ -12,7 +12,7 @@ from rfdata.errors import ChangeFailed, RfdataError, StalePlan
 from rfdata.evidence import log
 from rfdata.model.facts import Facts, Server
 from rfdata.model.plan import Plan
-from rfdata.plan import make_plan
+from rfdata.plan.make import make_plan
 from rfdata.targets.base import Progress, Target
 from rfdata.targets.deployment import evidence_folder
 from rfdata.verify import author
@@ -37,9 +37,7 @@ Approve = Callable[[Plan], bool]
 """Shows a plan; True applies it. Raises to stop. The answer says whether time passed meanwhile."""
 
 
-def converge(
-    config: Config, target: Target, *, approve: Approve, progress: Progress
-) -> Converged:
+def converge(config: Config, target: Target, *, approve: Approve, progress: Progress) -> Converged:
     """Plan, let it be approved, apply; again until the plan is empty.
 
     `approve` returns True when a person was asked: facts may have changed while they read, so they
@@ -103,5 +101,7 @@ def stop(config: Config, target: Target, progress: Progress) -> tuple[Server, ..
     stopped = target.stop(config, progress)
     if stopped:
         data = {"servers": list(stopped)}
-        log.append(evidence_folder(config), "stopped", data, by=author(), version=rfdata.__version__)
+        log.append(
+            evidence_folder(config), "stopped", data, by=author(), version=rfdata.__version__
+        )
     return stopped

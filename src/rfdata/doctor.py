@@ -68,4 +68,9 @@ def _disk(directory: Path) -> Finding:
         there = there.parent
     free = shutil.disk_usage(there).free
     gigabytes = f"{free / 1024**3:.1f} GB free under {there}"
-    return Finding("disk", free >= ENOUGH_DISK, gigabytes, "" if free >= ENOUGH_DISK else "make room: 2 GB or more")
+    return Finding(
+        "disk",
+        free >= ENOUGH_DISK,
+        gigabytes,
+        "" if free >= ENOUGH_DISK else "make room: 2 GB or more",
+    )

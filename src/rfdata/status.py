@@ -56,7 +56,9 @@ def read(config: Config, facts: Facts) -> Picture:
         deployment=config.settings.deployment.name,
         profile=config.profile,
         target=config.target,
-        watch="not known" if watch is None else f"{watch.by}{'' if watch.alive else ' (not alive)'}",
+        watch="not known"
+        if watch is None
+        else f"{watch.by}{'' if watch.alive else ' (not alive)'}",
         servers=rows,
         last_backup="pending: backups come with a later version",
         verified_at=verified.at if verified else None,
@@ -74,7 +76,11 @@ def to_json(picture: Picture) -> dict[str, Any]:
 
 def _row(config: Config, facts: Facts, server: Server) -> ServerRow:
     settings = config.settings
-    place = {"postgres": settings.postgres, "redis": settings.redis, "redis-durable": settings.redis_durable}
+    place = {
+        "postgres": settings.postgres,
+        "redis": settings.redis,
+        "redis-durable": settings.redis_durable,
+    }
     process, programs = facts.host.processes[server].content, facts.host.programs[server].content
     limits = facts.host.limits[server].content
     login = _login(facts, server)
@@ -95,7 +101,8 @@ def _row(config: Config, facts: Facts, server: Server) -> ServerRow:
         memory=family if family is not None else row[4],
         memory_limit=limits.memory if limits else None,
         certificate_days=(served.not_after - now()).days if served else None,
-        trouble=login.trouble or ("" if login.content and login.content.accepted else "login refused"),
+        trouble=login.trouble
+        or ("" if login.content and login.content.accepted else "login refused"),
     )
 
 
@@ -105,7 +112,11 @@ _Figures = tuple[str | None, float | None, int | None, int | None, int | None]
 def _postgres(facts: Facts) -> _Figures:
     server, activity = facts.postgres.server.content, facts.postgres.activity.content
     settings = facts.postgres.settings.content
-    limit = int(settings["max_connections"].value) if settings and "max_connections" in settings else None
+    limit = (
+        int(settings["max_connections"].value)
+        if settings and "max_connections" in settings
+        else None
+    )
     return (
         server.version if server else None,
         (now() - server.started_at).total_seconds() if server else None,

@@ -58,7 +58,11 @@ def judge(
 def record(config: Config, report: Report) -> Report:
     """Put a verification into the evidence log; the report then names the record as its head."""
     evidence = log.append(
-        evidence_folder(config), "verified", to_json(report), by=author(), version=rfdata.__version__
+        evidence_folder(config),
+        "verified",
+        to_json(report),
+        by=author(),
+        version=rfdata.__version__,
     )
     return replace(report, evidence_head=evidence.hash)
 
@@ -72,7 +76,12 @@ def last(config: Config) -> Report:
 
 
 def state(
-    config: Config, kind: Literal["attested", "waived"], line: str, by: str, note: str, holds: timedelta
+    config: Config,
+    kind: Literal["attested", "waived"],
+    line: str,
+    by: str,
+    note: str,
+    holds: timedelta,
 ) -> Statement:
     """Record a named person's word on a line."""
     at = now()
@@ -128,4 +137,3 @@ def write_reports(config: Config, report: Report) -> tuple[Path, ...]:
         files.write(folder / name, content)
         written.append(folder / name)
     return tuple(written)
-

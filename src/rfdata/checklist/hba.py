@@ -174,7 +174,7 @@ def _network(address: str) -> list[Network]:
     if address == "all":
         return [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
     try:
-        return [ipaddress.ip_network(address)]
+        return [ipaddress.ip_network(address, strict=False)]
     except ValueError:
         return []
 

@@ -29,7 +29,9 @@ def verify(context: typer.Context, format: FormatOption = Format.TEXT) -> int:
     else:
         for problem in found.problems:
             typer.echo(f"line {problem.line}: {problem.what}")
-        typer.echo("the evidence log is broken: keep the file as it is, and find out who changed it")
+        typer.echo(
+            "the evidence log is broken: keep the file as it is, and find out who changed it"
+        )
     return 0 if found.ok else 1
 
 
@@ -50,7 +52,14 @@ def list(
     if format is Format.JSON:
         print_json(
             [
-                {"seq": r.seq, "at": r.at.isoformat(), "by": r.by, "kind": r.kind, "data": dict(r.data), "hash": r.hash}
+                {
+                    "seq": r.seq,
+                    "at": r.at.isoformat(),
+                    "by": r.by,
+                    "kind": r.kind,
+                    "data": dict(r.data),
+                    "hash": r.hash,
+                }
                 for r in records
             ]
         )

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rfdata.cli.options import Format, FormatOption, YesOption, options, print_json
+from rfdata.cli.options import Format, FormatOption, VerboseOption, YesOption, options, print_json
 from rfdata.cli.progress import activity
 
 if TYPE_CHECKING:
-    from rfdata.config.load import Config
+    from rfdata.apply import Approve
     from rfdata.model.plan import Plan
-    from rfdata.targets.base import Target
 
 LOCK = ".lock"
 
@@ -39,7 +38,9 @@ def init(
     redis_port: Annotated[int, typer.Option(help="0: 6379 or the next free one.")] = 0,
     redis_durable_port: Annotated[int, typer.Option(help="0: 6380 or the next free one.")] = 0,
     force: Annotated[bool, typer.Option(help="Replace changed files; copies are kept.")] = False,
-    example: Annotated[bool, typer.Option(help="Only print rfdata.toml with its defaults.")] = False,
+    example: Annotated[
+        bool, typer.Option(help="Only print rfdata.toml with its defaults.")
+    ] = False,
     format: FormatOption = Format.TEXT,
 ) -> None:
     """Write a deployment directory; what a person changed is kept."""
@@ -68,7 +69,8 @@ def plan(
     """Show what `up` would change, and change nothing."""
     from rfdata import files
     from rfdata.cli import show
-    from rfdata.plan import make_plan, to_json
+    from rfdata.plan.keep import to_json
+    from rfdata.plan.make import make_plan
 
     config, target = options(context).open()
     with activity("reading what is there"):
@@ -88,16 +90,20 @@ def up(
     context: typer.Context,
     yes: YesOption = False,
     plan: Annotated[Path | None, typer.Option(help="Apply exactly this kept plan.")] = None,
+    verbose: VerboseOption = False,
     format: FormatOption = Format.TEXT,
 ) -> int:
     """Plan, apply, verify and report. Changes nothing when nothing has to change."""
     from rfdata import apply, files, verify
 
     config, target = options(context).open()
-    with files.lock(config.directory / LOCK, purpose="rfdata up"), activity("up") as progress:
+    with (
+        files.lock(config.directory / LOCK, purpose="rfdata up"),
+        activity("up", verbose=verbose) as progress,
+    ):
         kept = plan.absolute() if plan else None
         done = apply.converge(
-            config, target, approve=_approver(config, target, yes, kept, format), progress=progress
+            config, target, approve=_approver(yes, kept, format), progress=progress
         )
         progress("verifying")
         report = verify.record(config, verify.judge(config, done.facts))
@@ -105,7 +111,9 @@ def up(
     if format is Format.JSON:
         from rfdata.report.build import to_json
 
-        print_json({**to_json(report), "plans": [p.digest for p in done.plans], "steps": done.steps})
+        print_json(
+            {**to_json(report), "plans": [p.digest for p in done.plans], "steps": done.steps}
+        )
     else:
         from rfdata.cli import show
 
@@ -116,6 +124,7 @@ def up(
 def down(
     context: typer.Context,
     yes: YesOption = False,
+    verbose: VerboseOption = False,
     format: FormatOption = Format.TEXT,
 ) -> None:
     """Stop the servers; all data stays."""
@@ -124,12 +133,17 @@ def down(
     config, target = options(context).open()
     if not yes:
         _ask(f"Stop the servers of {config.settings.deployment.name}? Their data stays.")
-    with files.lock(config.directory / LOCK, purpose="rfdata down"), activity("down") as progress:
+    with (
+        files.lock(config.directory / LOCK, purpose="rfdata down"),
+        activity("down", verbose=verbose) as progress,
+    ):
         stopped = apply.stop(config, target, progress)
     if format is Format.JSON:
         print_json({"stopped": list(stopped)})
     elif stopped:
-        typer.echo(f"stopped: {', '.join(stopped)}; the data is kept, `rfdata up` starts them again")
+        typer.echo(
+            f"stopped: {', '.join(stopped)}; the data is kept, `rfdata up` starts them again"
+        )
     else:
         typer.echo("nothing was running")
 
@@ -155,7 +169,12 @@ def doctor(context: typer.Context, format: FormatOption = Format.TEXT) -> int:
 
     findings = examination.examine(options(context).directory)
     if format is Format.JSON:
-        print_json([{"what": f.what, "good": f.good, "found": f.found, "remedy": f.remedy} for f in findings])
+        print_json(
+            [
+                {"what": f.what, "good": f.good, "found": f.found, "remedy": f.remedy}
+                for f in findings
+            ]
+        )
     else:
         for finding in findings:
             typer.echo(f"{'ok  ' if finding.good else 'LACK'}  {finding.what}: {finding.found}")
@@ -172,14 +191,13 @@ def agent(context: typer.Context) -> None:
     run_agent(load(options(context).directory))
 
 
-def _approver(
-    config: Config, target: Target, yes: bool, kept: Path | None, format: Format
-) -> object:
+def _approver(yes: bool, kept: Path | None, format: Format) -> Approve:
+    """How a plan gets its yes: shown, then asked for, unless --yes or a kept plan already said so."""
     from rfdata.cli import show
 
     def approve(found: Plan) -> bool:
         if kept is not None:
-            from rfdata.plan import refuse_other
+            from rfdata.plan.keep import refuse_other
 
             refuse_other(found, kept)
         if format is Format.TEXT:
@@ -196,8 +214,8 @@ def _ask(question: str) -> None:
     from rfdata.errors import UsageError
 
     if not sys.stdin.isatty():
-        raise UsageError("nobody is there to ask; nothing was done", hint="add --yes to go on without asking")
+        raise UsageError(
+            "nobody is there to ask; nothing was done", hint="add --yes to go on without asking"
+        )
     if not typer.confirm(question, err=True):
         raise UsageError("not applied; nothing was done")
-
-

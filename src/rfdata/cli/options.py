@@ -21,7 +21,10 @@ class Format(StrEnum):
     JSON = "json"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="What stdout gets; logs go to stderr.")]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="What stdout gets; logs go to stderr.")
+]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say each step on stderr.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")]
 
 

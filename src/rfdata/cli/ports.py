@@ -61,4 +61,6 @@ def _free_from(first: int, taken: set[int]) -> int:
     for port in range(first, first + HIGHEST_TRIED):
         if port not in taken and ports.holder(port) is None:
             return port
-    raise UsageError(f"no free port between {first} and {first + HIGHEST_TRIED}", hint="name one yourself")
+    raise UsageError(
+        f"no free port between {first} and {first + HIGHEST_TRIED}", hint="name one yourself"
+    )

@@ -10,8 +10,14 @@ from rfdata.targets.base import Progress
 
 
 @contextmanager
-def activity(title: str) -> Iterator[Progress]:
-    """A spinner with the current sentence and the time since the start, on a terminal only."""
+def activity(title: str, *, verbose: bool = False) -> Iterator[Progress]:
+    """A spinner with the current sentence and the time since the start, on a terminal only.
+
+    `verbose` prints every sentence on a line of its own instead, terminal or not.
+    """
+    if verbose:
+        yield lambda sentence: print(sentence, file=sys.stderr, flush=True)  # noqa: T201
+        return
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -27,7 +27,9 @@ NoteOption = Annotated[str, typer.Option("--note", help="What was looked at, or 
 def register(app: typer.Typer) -> None:
     """Add these verbs to the program."""
     app.command(epilog="Example: rfdata -C deployment verify --section 9")(verify)
-    app.command(epilog="Example: rfdata -C deployment report --format html --out report.html")(report)
+    app.command(epilog="Example: rfdata -C deployment report --format html --out report.html")(
+        report
+    )
     app.command(
         epilog='Example: rfdata attest 9.24 --by "Ada Lovelace" --note "rotation agreed, ticket 17"'
     )(attest)
@@ -77,7 +79,9 @@ def report(
     from rfdata.report import render
 
     if format not in REPORT_FORMATS:
-        raise UsageError(f"--format {format}: no such format", hint=f"one of {', '.join(REPORT_FORMATS)}")
+        raise UsageError(
+            f"--format {format}: no such format", hint=f"one of {', '.join(REPORT_FORMATS)}"
+        )
     found = proof.last(_config(context))
     if format == "text" and out is None:
         from rfdata.cli import show
@@ -169,7 +173,9 @@ def checks_show(
             }
         )
         return
-    typer.echo(f"{item.id} ({item.severity})\n\nWhy      {item.why}\nRemedy   {item.remedy}\nDecides")
+    typer.echo(
+        f"{item.id} ({item.severity})\n\nWhy      {item.why}\nRemedy   {item.remedy}\nDecides"
+    )
     for line in lines:
         typer.echo(f"  {line.id:<6} {line.text}")
 
@@ -184,10 +190,14 @@ def _state(
         raise UsageError("--by and --note say who and why; neither may be empty")
     if not 1 <= days <= LONGEST_DAYS:
         raise UsageError(f"--days {days}: between 1 and {LONGEST_DAYS}")
-    statement = proof.state(_config(context), kind, line, by.strip(), note.strip(), timedelta(days=days))
+    statement = proof.state(
+        _config(context), kind, line, by.strip(), note.strip(), timedelta(days=days)
+    )
     until = statement.until.strftime("%Y-%m-%d")
     if format is Format.JSON:
-        print_json({"line": line, "kind": kind, "by": statement.by, "until": statement.until.isoformat()})
+        print_json(
+            {"line": line, "kind": kind, "by": statement.by, "until": statement.until.isoformat()}
+        )
     else:
         typer.echo(f"line {line} {kind} by {statement.by} until {until}")
 

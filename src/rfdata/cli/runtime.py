@@ -39,4 +39,6 @@ def _print(postgres: object, redis: object, format: Format) -> None:
         where = row.get("bin") or row.get("server")
         typer.echo(f"{name:<9} {row['version']:<8} {row['origin']:<10} {where}")
     if "assembled" in {row["origin"] for row in found.values()}:
-        typer.echo("assembled: put together from public packages, for trying and testing; in production use packaged ones")
+        typer.echo(
+            "assembled: put together from public packages, for trying and testing; in production use packaged ones"
+        )

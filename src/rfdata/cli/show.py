@@ -81,7 +81,9 @@ def status(picture: Picture) -> None:
     from rich.text import Text
 
     out = console()
-    head = f"{picture.deployment}  {picture.profile} on {picture.target}, watched by {picture.watch}"
+    head = (
+        f"{picture.deployment}  {picture.profile} on {picture.target}, watched by {picture.watch}"
+    )
     out.print(Text(head, style="bold"))
     out.print(_table(picture))
     for row in picture.servers:
@@ -91,7 +93,9 @@ def status(picture: Picture) -> None:
     if picture.verified_at is None:
         out.print("checklist  never verified")
         return
-    totals = ", ".join(f"{count} {name}" for name, count in picture.totals.items() if name != "lines" and count)
+    totals = ", ".join(
+        f"{count} {name}" for name, count in picture.totals.items() if name != "lines" and count
+    )
     out.print(f"checklist  {totals} (verified {picture.verified_at:%Y-%m-%d %H:%M} UTC)")
 
 
@@ -100,7 +104,16 @@ def _table(picture: Picture) -> Table:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("server", "state", "version", "address", "up", "connections", "memory", "certificate"):
+    for column in (
+        "server",
+        "state",
+        "version",
+        "address",
+        "up",
+        "connections",
+        "memory",
+        "certificate",
+    ):
         table.add_column(column)
     for row in picture.servers:
         table.add_row(row.server, _state(row), *_figures(row))
@@ -117,7 +130,9 @@ def _state(row: ServerRow) -> str:
 
 def _figures(row: ServerRow) -> tuple[str, ...]:
     origin = "" if row.origin in (None, "packaged", "external") else f" ({row.origin})"
-    connections = "-" if row.connections is None else f"{row.connections} of {row.connections_limit or '?'}"
+    connections = (
+        "-" if row.connections is None else f"{row.connections} of {row.connections_limit or '?'}"
+    )
     memory = "-" if row.memory is None else f"{row.memory / 1024**2:.0f}MB"
     limit = f" of {format_size(row.memory_limit)}" if row.memory_limit else ""
     days = "-" if row.certificate_days is None else f"{row.certificate_days} days"
@@ -138,7 +153,12 @@ def age(seconds: float) -> str:
     '1d 2h'
     """
     whole = int(seconds)
-    parts = [(whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "m"), (whole % 60, "s")]
+    parts = [
+        (whole // 86400, "d"),
+        (whole // 3600 % 24, "h"),
+        (whole // 60 % 60, "m"),
+        (whole % 60, "s"),
+    ]
     while len(parts) > 1 and parts[0][0] == 0:
         parts.pop(0)
     return " ".join(f"{count}{unit}" for count, unit in parts[:2])

@@ -8,7 +8,15 @@ from datetime import datetime
 from typing import Any, Literal
 
 Kind = Literal[
-    "applying", "applied", "failed", "verified", "attested", "waived", "stopped", "drill", "repaired"
+    "applying",
+    "applied",
+    "failed",
+    "verified",
+    "attested",
+    "waived",
+    "stopped",
+    "drill",
+    "repaired",
 ]
 
 GENESIS = "0" * 64

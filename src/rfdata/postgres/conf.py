@@ -6,7 +6,9 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-HEADER = "# Written by rfdata from rfdata.toml; what is changed here is overwritten by `rfdata up`.\n"
+HEADER = (
+    "# Written by rfdata from rfdata.toml; what is changed here is overwritten by `rfdata up`.\n"
+)
 WIDTH = 96
 
 

@@ -71,9 +71,12 @@ def memory(config: Config, host: Host | None) -> dict[str, Desired]:
         "max_worker_processes": Desired(
             str(max(8, cpus)), "Room for parallel queries beside the extensions' own workers."
         ),
-        "max_parallel_workers": Desired(str(cpus), f"One for each of the {cpus} usable processors."),
+        "max_parallel_workers": Desired(
+            str(cpus), f"One for each of the {cpus} usable processors."
+        ),
         "max_parallel_workers_per_gather": Desired(
-            str(min(4, max(1, cpus // 2))), "One query may take half of the processors, four at most."
+            str(min(4, max(1, cpus // 2))),
+            "One query may take half of the processors, four at most.",
         ),
         "max_parallel_maintenance_workers": Desired(
             str(min(4, max(1, cpus // 2))), "An index build may take half of them, four at most."

@@ -68,7 +68,7 @@ def render(passwords: Mapping[User, Secret]) -> str:
     )
 
 
-def parse(lines: Iterable[str], passwords: Mapping[User, Secret]) -> dict[str, AclUser]:
+def parse(lines: Iterable[str], passwords: Mapping[str, Secret]) -> dict[str, AclUser]:
     """ACL LIST, with each user's password held against the one in .env."""
     hashes = {name: password_hash(password) for name, password in passwords.items()}
     users = (_user(line, hashes) for line in lines if line.strip())
@@ -107,19 +107,26 @@ def meaning(rules: str) -> frozenset[frozenset[str]]:
     return frozenset(frozenset(part.split()) - _DEFAULTS for part in parts)
 
 
-def _user(line: str, hashes: Mapping[User, str]) -> tuple[str, AclUser]:
+def _user(line: str, hashes: Mapping[str, str]) -> tuple[str, AclUser]:
     """One line of ACL LIST: `user NAME on|off [nopass] #HASH… RULES`."""
     words = line.split()
     name, flags = words[1], words[2:]
     found = [word.removeprefix("#") for word in flags if word.startswith("#")]
     rules = [word for word in flags if not word.startswith("#") and word not in _FLAGS]
-    expected = {user: digest for user, digest in hashes.items() if user == name}
     return name, AclUser(
         enabled="on" in flags,
         no_password="nopass" in flags,
-        password_matches=found == list(expected.values()) and bool(expected),
+        password_matches=found == [hashes.get(name)],
         rules=" ".join(rules),
     )
 
 
 _FLAGS = {"on", "off", "nopass"}
+
+
+def identity(line: str) -> tuple[str, frozenset[str], frozenset[frozenset[str]]]:
+    """A user's line in a form in which equal users are equal, however they are spelled."""
+    words = line.split()
+    flags = {word for word in words[2:] if word.startswith("#") or word in _FLAGS}
+    rules = [word for word in words[2:] if word not in flags]
+    return words[1], frozenset(flags), meaning(" ".join(rules))

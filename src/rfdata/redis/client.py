@@ -9,17 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from rfdata.config.load import Config
 from rfdata.errors import Unreachable
 from rfdata.model.facts import Server
 from rfdata.redis.instance import User, password, prefix
 from rfdata.secrets import Secret
-
-if TYPE_CHECKING:
-    from redis.connection import Connection
 
 
 class Refused(Unreachable):
@@ -48,7 +45,7 @@ class Login:
 class Session:
     """An open connection. `call` takes a command's words and returns the server's plain answer."""
 
-    def __init__(self, connection: Connection, where: str) -> None:
+    def __init__(self, connection: Any, where: str) -> None:
         self._connection = connection
         self._where = where
 
@@ -69,12 +66,12 @@ def session(login: Login, timeout: float) -> Iterator[Session]:
     """Connect and log in. `timeout` in seconds holds for connecting and for each answer."""
     with _translated(login.where):
         connection = _connection(login, timeout)
-        try:
-            connection.connect()
-            yield Session(connection, login.where)
-        finally:
-            with suppress(OSError):
-                connection.disconnect()
+        connection.connect()
+    try:
+        yield Session(connection, login.where)
+    finally:
+        with suppress(OSError):
+            connection.disconnect()
 
 
 def managed(config: Config, server: Server, host: str, port: int, user: User) -> Login:
@@ -95,15 +92,20 @@ def foreign(config: Config, server: Server) -> Login:
 
 def parse_url(url: Secret, variable: str, ca_file: Path | None) -> Login:
     """A redis:// or rediss:// URL taken apart. Raises Unreachable, without the URL in the message."""
-    parts, port = _split(url)
-    if parts is None or parts.scheme not in ("redis", "rediss") or not parts.hostname:
-        raise Unreachable(
-            f"{variable} is not a Redis URL", hint="rediss://[USER]:PASSWORD@HOST:PORT/DATABASE"
-        )
+    refusal = Unreachable(
+        f"{variable} is not a Redis URL", hint="rediss://[USER]:PASSWORD@HOST:PORT/DATABASE"
+    )
+    try:
+        parts = urlsplit(url.reveal())
+        port = parts.port or 6379
+    except ValueError:
+        raise refusal from None
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        raise refusal
     database = parts.path.strip("/")
     return Login(
         host=parts.hostname,
-        port=port or 6379,
+        port=port,
         user=unquote(parts.username) if parts.username else None,
         password=Secret(unquote(parts.password)) if parts.password else None,
         tls=parts.scheme == "rediss",
@@ -112,19 +114,12 @@ def parse_url(url: Secret, variable: str, ca_file: Path | None) -> Login:
     )
 
 
-def _split(url: Secret) -> tuple[SplitResult | None, int | None]:
-    try:
-        parts = urlsplit(url.reveal())
-        return parts, parts.port
-    except ValueError:
-        return None, None
-
-
 def _foreign_ca(config: Config) -> Path | None:
     return config.ca_file if "TLS_CA_FILE" in config.env else None
 
 
-def _connection(login: Login, timeout: float) -> Connection:
+def _connection(login: Login, timeout: float) -> Any:
+    """redis-py's own connection; its methods carry no types, hence Any."""
     from redis.backoff import NoBackoff
     from redis.connection import Connection, SSLConnection
     from redis.retry import Retry
@@ -143,28 +138,22 @@ def _connection(login: Login, timeout: float) -> Connection:
         "decode_responses": True,
         "encoding_errors": "replace",
     }
-    if not login.tls:
-        return Connection(**options)
-    authority = str(login.ca_file) if login.ca_file is not None else None
-    return SSLConnection(ssl_ca_certs=authority, **options)
+    if login.tls:
+        options["ssl_ca_certs"] = str(login.ca_file) if login.ca_file is not None else None
+    kind: Any = SSLConnection if login.tls else Connection
+    return kind(**options)
 
 
 @contextmanager
 def _translated(where: str) -> Iterator[None]:
     """redis-py's errors in our words; neither holds what was sent."""
-    from redis.exceptions import (
-        AuthenticationError,
-        NoPermissionError,
-        RedisError,
-        ResponseError,
-        TimeoutError,
-    )
+    from redis import exceptions
 
     try:
         yield
-    except (AuthenticationError, NoPermissionError, ResponseError) as error:
+    except (exceptions.AuthenticationError, exceptions.ResponseError) as error:
         raise Refused(f"{where}: the server refused: {error}") from error
-    except TimeoutError as error:
+    except exceptions.TimeoutError as error:
         raise Unreachable(f"{where}: no answer in time") from error
-    except (RedisError, OSError) as error:
+    except (exceptions.RedisError, OSError) as error:
         raise Unreachable(f"{where}: {error}") from error

@@ -78,7 +78,7 @@ def unpack_tar(archive: Path, into: Path, place: Place) -> None:
             tar.extract(member, into, set_attrs=False)
 
 
-def _as_it_is(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
+def _as_it_is(member: tarfile.TarInfo, _path: str) -> tarfile.TarInfo:
     """`unpack_tar` has looked at the member already; Python 3.11.2 brings no filters of its own."""
     return member
 

@@ -204,6 +204,10 @@ def _closed_to_servers(folder: Path) -> Path | None:
 
 
 def _postgres_version(folder: Path) -> str:
+    """Debian's folders are named after the major version; a wrong one need not be started."""
+    named = re.fullmatch(r"/usr/lib/postgresql/(\d+)/bin", str(folder))
+    if named and int(named.group(1)) != POSTGRES_MAJOR:
+        return named.group(1)
     printed = _output(folder / "postgres", "--version")
     match = re.search(r"\(PostgreSQL\) (\d+(?:\.\d+|\w+))", printed)
     return match.group(1) if match else f"unknown ({printed.strip()[:60]!r})"

@@ -102,9 +102,7 @@ def layout(config: Config) -> Layout:
     native = config.settings.native
     state = Path(native.state) if native.state else config.directory / "var"
     own = _own_user()
-    postgres, redis = (
-        (native.postgres_user, native.redis_user) if os.geteuid() == 0 else (own, own)
-    )
+    postgres, redis = (native.postgres_user, native.redis_user) if os.geteuid() == 0 else (own, own)
     users: dict[Server, str] = {"postgres": postgres, "redis": redis, "redis-durable": redis}
     short = hashlib.sha256(os.fsencode(state)).hexdigest()[:10]
     return Layout(

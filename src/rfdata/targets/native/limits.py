@@ -102,7 +102,9 @@ def enforced(process: Running) -> Limits:
             if not step.is_relative_to(tree.mount):
                 break
             cpus += _cpus(tree, step)
-            memory += _bytes(step / ("memory.max" if tree.version == 2 else "memory.limit_in_bytes"))
+            memory += _bytes(
+                step / ("memory.max" if tree.version == 2 else "memory.limit_in_bytes")
+            )
         name = "memory.low" if tree.version == 2 else "memory.soft_limit_in_bytes"
         reserved += _bytes(folder / name)
     return Limits(

@@ -1,0 +1,210 @@
+"""Steps for the servers themselves: initdb, limits, start, reload, restart, the watch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+from rfdata.config.load import Config
+from rfdata.config.quantities import format_size
+from rfdata.errors import Unreachable, UsageError
+from rfdata.model.facts import Facts, Limits, RedisFacts, Server
+from rfdata.model.plan import (
+    InitDatabase,
+    ReloadServer,
+    ResetSetting,
+    RestartServer,
+    SetLimits,
+    SetRedisSetting,
+    StartServer,
+    StartWatch,
+    Step,
+)
+from rfdata.postgres import roles
+from rfdata.postgres.settings import differences as postgres_differences
+from rfdata.redis.settings import differences as redis_differences
+from rfdata.targets.base import Desired
+
+
+def initdb(desired: Desired, facts: Facts) -> Iterator[Step]:
+    data = facts.host.data["postgres"]
+    if data.value.exists:
+        return
+    yield Step(
+        "processes",
+        f"initdb: make a new database cluster in {data.read_from}",
+        "none needed: it is empty",
+        InitDatabase(desired.initdb_arguments),
+        tuple(f"+ {argument}" for argument in desired.initdb_arguments),
+    )
+
+
+def limits(desired: Desired, facts: Facts) -> Iterator[Step]:
+    if facts.host.limits_possible.content is not True:
+        return
+    for server, wanted in desired.limits.items():
+        now = facts.host.limits[server].content
+        if now != wanted:
+            yield Step(
+                "settings",
+                f"limit {server} to {_limits_text(wanted)}",
+                f"limit {server} to {_limits_text(now)}",
+                SetLimits(server, wanted),
+                (f"- {_limits_text(now)}", f"+ {_limits_text(wanted)}"),
+            )
+
+
+def _limits_text(limits: Limits | None) -> str:
+    if limits is None or limits == Limits(None, None, None):
+        return "nothing"
+    memory = "any memory" if limits.memory is None else f"{format_size(limits.memory)} memory"
+    kept = (
+        ""
+        if limits.memory_reservation is None
+        else f" ({format_size(limits.memory_reservation)} kept)"
+    )
+    return f"{limits.cpus or 'all'} CPUs, {memory}{kept}"
+
+
+def redis(
+    desired: Desired,
+    facts: Facts,
+    server: Server,
+    running: bool,
+    written: frozenset[Path],
+    renewed: bool,
+) -> Iterator[Step]:
+    if not running:
+        yield _start(server)
+        return
+    found: RedisFacts = facts.redis if server == "redis" else facts.redis_durable
+    changes = redis_differences(desired.redis[server], found.settings.value)
+    restart = [change for change in changes if change.effect == "restart"]
+    for change in changes:
+        if change.effect == "set":
+            yield Step(
+                "settings",
+                f"{server}: set {change.name} = {change.after}, live (CONFIG SET)",
+                f"set {change.name} = {change.before}",
+                SetRedisSetting(server, change.name, change.after),
+                _change_lines(change.name, change.before, change.after),
+            )
+    if restart:
+        names = tuple(change.name for change in restart)
+        lines = (_change_lines(change.name, change.before, change.after) for change in restart)
+        yield _restart(server, names, lines)
+    elif (
+        renewed
+        or desired.acl_files[server] in written
+        or _acl_differs(found)
+        or _stale(facts, server)
+    ):
+        yield _reload(server, "takes up users and certificates; connections stay")
+
+
+def _acl_differs(found: RedisFacts) -> bool:
+    users = found.acl.value
+    ours = ("default", "admin", "monitor")
+    return any(name not in users or not users[name].password_matches for name in ours)
+
+
+def postgres(
+    config: Config,
+    desired: Desired,
+    facts: Facts,
+    running: bool,
+    written: frozenset[Path],
+    renewed: bool,
+) -> Iterator[Step]:
+    fresh = not facts.host.data["postgres"].value.exists
+    if not running:
+        yield _start("postgres")
+        if fresh:
+            yield from roles.steps(config, None)
+        return
+    changes = postgres_differences(desired.postgres, facts.postgres.settings.value)
+    recreate = [change for change in changes if change.effect == "recreate"]
+    if recreate:
+        listed = ", ".join(f"{c.name} ({c.old} -> {c.new})" for c in recreate)
+        raise UsageError(
+            f"settings that only a new database cluster can have: {listed}",
+            hint="dump, make a new deployment with these settings, restore into it",
+        )
+    for change in changes:
+        if change.reset:
+            yield Step(
+                "settings",
+                f"postgres: take back ALTER SYSTEM SET {change.name} (= {change.old})",
+                f"ALTER SYSTEM SET {change.name} = '{change.old}'",
+                ResetSetting(change.name),
+            )
+    if restart := [change for change in changes if change.effect == "restart"]:
+        names = tuple(change.name for change in restart)
+        lines = (_change_lines(change.name, change.old, change.new) for change in changes)
+        yield _restart("postgres", names, lines)
+    elif changes or renewed or _stale(facts, "postgres") or _access_written(desired, written):
+        lines = (_change_lines(change.name, change.old, change.new) for change in changes)
+        yield _reload("postgres", "takes up settings, access rules and certificates", lines)
+    yield from roles.steps(config, facts.postgres)
+
+
+def _access_written(desired: Desired, written: frozenset[Path]) -> bool:
+    return any(file.path in written for file in desired.data_files)
+
+
+def _stale(facts: Facts, server: Server) -> bool:
+    served, stored = facts.certs.served[server].content, facts.certs.on_disk[server].content
+    return bool(served and stored and served.fingerprint != stored.fingerprint)
+
+
+def _start(server: Server) -> Step:
+    return Step("processes", f"start {server}", "`rfdata down`", StartServer(server))
+
+
+def _change_lines(name: str, old: str, new: str) -> tuple[str, str]:
+    return f"- {name} = {old}", f"+ {name} = {new}"
+
+
+def _restart(server: Server, names: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> Step:
+    return Step(
+        "processes",
+        f"RESTART {server}: {', '.join(names)} can't change while it runs; connections are cut",
+        "change the settings back and run `rfdata up`",
+        RestartServer(server),
+        tuple(chain.from_iterable(lines)),
+    )
+
+
+def _reload(server: Server, why: str, lines: Iterable[tuple[str, ...]] = ()) -> Step:
+    return Step(
+        "settings",
+        f"reload {server}: it {why}",
+        "none needed",
+        ReloadServer(server),
+        tuple(chain.from_iterable(lines)),
+    )
+
+
+def watch(config: Config, facts: Facts, changing: bool) -> Iterator[Step]:
+    health = config.settings.health
+    watch = facts.host.watch.content
+    wanted = (health.interval, health.timeout, health.retries, health.start_period)
+    if watch is not None and watch.alive:
+        if (watch.interval, watch.timeout, watch.retries, watch.start_period) == wanted:
+            return
+        why = "health polling was configured anew"
+    else:
+        why = (
+            "nobody watches the servers yet"
+            if changing
+            else "whoever watched the servers has ended"
+        )
+    yield Step("processes", f"start the watch: {why}", "`rfdata down`", StartWatch())
+
+
+def running(facts: Facts, server: Server) -> bool:
+    found = facts.host.processes[server]
+    if found.content is None:
+        raise Unreachable(f"{server}: whether it runs could not be read ({found.trouble})")
+    return found.content != "stopped"
