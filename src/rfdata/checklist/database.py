@@ -187,6 +187,7 @@ def connect_privileges(config: Config, facts: Facts) -> Verdict:
     if external(config):
         return not_applicable("proved by the services' own login; the other roles are not ours")
     found, roles = facts.postgres.privileges, facts.postgres.roles
+    owner = facts.postgres.database.value.owner
     names = [app_role(config, facts)]
     names += [role_name(config, role) for role in (MIGRATOR, READONLY, MONITOR)]
     database = config.settings.postgres.database
@@ -195,6 +196,8 @@ def connect_privileges(config: Config, facts: Facts) -> Verdict:
     for name in names:
         known = roles.value.get(name)
         grantees = {name, "PUBLIC", *(known.member_of if known else ())}
+        if owner in grantees:
+            continue
         held = {(p.kind, p.name, p.privilege) for p in found.value if p.grantee in grantees}
         for need in needs[:1] if name.endswith(MONITOR) else needs:
             if need not in held:
@@ -205,6 +208,7 @@ def connect_privileges(config: Config, facts: Facts) -> Verdict:
         f"missing: {listing(missing)}",
         found,
         roles,
+        facts.postgres.database,
     )
 
 

@@ -11,6 +11,7 @@ from rfdata.checklist.servers import (
     SECTION,
     URL,
     RedisServer,
+    absent,
     external,
     of_server,
     server_settings,
@@ -227,7 +228,7 @@ def redis_url(server: RedisServer) -> Check:
     )
     def check(config: Config, facts: Facts) -> Verdict:
         """The URL is what services really use; an evicting cache is no place for queues either."""
-        if external(config) and URL[server] not in config.env:
+        if absent(config, server):
             return judge(
                 False,
                 f"{URL[server]}: a Redis of its own that never evicts (decisions, 5)",

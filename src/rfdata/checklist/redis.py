@@ -10,6 +10,7 @@ from rfdata.checklist.servers import (
     SECTION,
     RedisServer,
     external,
+    limits_of,
     of_server,
     redis_facts,
     redis_settings,
@@ -161,16 +162,16 @@ def memory_headroom(server: RedisServer) -> Check:
     def check(config: Config, facts: Facts) -> Verdict:
         """A fork for the AOF rewrite and client buffers come on top of maxmemory: the kernel kills it."""
         most = setting(facts, server, "maxmemory")
-        enforced, host = facts.host.limits[server], facts.host.memory
+        limits, host = limits_of(facts, server), facts.host.memory
         wanted = redis_settings(config, server).limits.memory
-        limit = min(enforced.value.memory or wanted, host.value)
+        limit = min(limits.value.memory or wanted, host.value)
         needed = int(int(most.value) * HEADROOM)
         return judge(
             limit >= needed,
             f"a memory limit of {size(needed)} or more for a maxmemory of {size(int(most.value))}",
             size(limit),
             most,
-            enforced,
+            limits,
             host,
         )
 

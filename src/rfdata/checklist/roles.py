@@ -115,14 +115,23 @@ def role_monitor(config: Config, facts: Facts) -> Verdict:
 @item(
     "postgres.role_backup",
     severity="high",
-    remedy="ALTER ROLE … LOGIN REPLICATION NOSUPERUSER (rfdata up does)",
+    remedy="ALTER ROLE … LOGIN REPLICATION NOSUPERUSER NOCREATEDB (rfdata up does)",
 )
 def role_backup(config: Config, facts: Facts) -> Verdict:
-    """Without REPLICATION no base backup can be taken; with more, the backup host is a way in."""
+    """Without REPLICATION no base backup can be taken; with more, the backup host is a way in.
+
+    BYPASSRLS is fine: without it a dump of a table with row-level security fails.
+    """
     if external(config):
         return not_applicable(NOT_OURS)
     writers = {role_name(config, role) for role in (OWNER, MIGRATOR)} | {app_role(config, facts)}
-    return _role(facts, role_name(config, BACKUP), replication=True, never=DANGEROUS | writers)
+    return _role(
+        facts,
+        role_name(config, BACKUP),
+        attributes=("REPLICATION",),
+        may=("BYPASSRLS",),
+        never=DANGEROUS | writers,
+    )
 
 
 @item(
@@ -217,14 +226,15 @@ def _role(
     name: str,
     *,
     login: bool = True,
-    replication: bool = False,
+    attributes: tuple[str, ...] = (),
+    may: tuple[str, ...] = (),
     needs: Set[str] = frozenset(),
     never: Set[str] = frozenset(),
     read_only: bool = False,
 ) -> Verdict:
     """One role has these attributes, these memberships, and none of those."""
     found = facts.postgres.roles
-    wanted = ["LOGIN" if login else "NOLOGIN", *(["REPLICATION"] if replication else [])]
+    wanted = ("LOGIN" if login else "NOLOGIN", *attributes)
     expected = f"{name}: {' '.join(wanted)} and no other attribute"
     if needs:
         expected += f", member of {listing(needs)}"
@@ -234,9 +244,11 @@ def _role(
     if role is None:
         return judge(False, expected, f"there is no role {name}", found)
     held = ["LOGIN" if role.login else "NOLOGIN", *_attributes(role)]
-    reads_only = role.settings.get("default_transaction_read_only") == "on"
-    good = held == wanted and needs <= role.member_of and not never & role.member_of
+    good = set(wanted) <= set(held) <= {*wanted, *may}
+    good = good and needs <= role.member_of and not never & role.member_of
     actual = f"{' '.join(held)}, member of {listing(role.member_of, 'nothing')}"
     if read_only:
+        reads_only = role.settings.get("default_transaction_read_only") == "on"
+        good = good and reads_only
         actual += f", default_transaction_read_only = {'on' if reads_only else 'off'}"
-    return judge(good and (reads_only or not read_only), expected, actual, found)
+    return judge(good, expected, actual, found)

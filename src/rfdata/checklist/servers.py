@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
-from typing import Literal
+from typing import Any, Literal, cast
 
 from rfdata.checklist.item import Rule, not_applicable
 from rfdata.config.load import Config
 from rfdata.config.schema import Postgres, Redis
-from rfdata.model.facts import Facts, Probes, RedisFacts, Server
+from rfdata.model.fact import Fact
+from rfdata.model.facts import Facts, Limits, Probes, RedisFacts, Server
 from rfdata.model.verdict import Verdict
+from rfdata.secrets import Secret
 
 RedisServer = Literal["redis", "redis-durable"]
 REDIS: tuple[RedisServer, ...] = ("redis", "redis-durable")
@@ -78,9 +81,22 @@ def host_of(config: Config, facts: Facts, server: Server) -> str:
     return server_settings(config, server).host
 
 
+def limits_of(facts: Facts, server: Server) -> Fact[Limits]:
+    """What the kernel enforces for a server; where the host allows no limits, that there are none."""
+    possible = facts.host.limits_possible
+    if possible.value:
+        return facts.host.limits[server]
+    return replace(cast(Fact[Any], possible), content=Limits(None, None, None))
+
+
+def is_set(config: Config, variable: str) -> bool:
+    """.env gives the variable a value."""
+    return bool(len(config.env.get(variable, Secret(""))))
+
+
 def absent(config: Config, server: Server) -> bool:
     """Someone else's layer may have one Redis only; ours always has both."""
-    return server == "redis-durable" and external(config) and URL[server] not in config.env
+    return server == "redis-durable" and external(config) and not is_set(config, URL[server])
 
 
 def of_server(server: Server, *, tls: bool = False) -> Callable[[Rule], Rule]:

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
     for verb, what in LATER.items():
         app.command(
             verb,
-            help=f"Pending: {what} come with a later version.",
+            help=f"Pending, for a later version: {what}.",
             context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
         )(_pending(verb, what))
 
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 def _pending(verb: str, what: str) -> Callable[[], None]:
     def pending() -> None:
         raise UsageError(
-            f"`rfdata {verb}` is pending: {what} come with a later version; nothing was done",
+            f"`rfdata {verb}` is pending, for a later version: {what}; nothing was done",
             hint="`rfdata verify` shows the lines that wait for it as pending",
         )
 

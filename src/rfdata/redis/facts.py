@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rfdata.config.load import Config
 from rfdata.errors import Unreachable
@@ -16,9 +15,6 @@ from rfdata.redis import acl, logs, probes
 from rfdata.redis.client import Login, Refused, Session, foreign, managed, session
 from rfdata.redis.instance import USERS, User, field, password
 from rfdata.secrets import Secret
-
-if TYPE_CHECKING:
-    from rfdata.targets.base import Place
 
 SECRET_SETTINGS = frozenset(
     {"requirepass", "masterauth", "tls-key-file-pass", "tls-client-key-file-pass"}
@@ -36,18 +32,24 @@ _NOT_HERE = "Redis has no rules for addresses: it listens on some or doesn't (se
 _FOREIGN_LOG = "someone else's server: its log can't be read from here"
 
 
-def chains(config: Config, server: Server, place: Place, log_dir: Path | None) -> list[Chain[Any]]:
+def chains(
+    config: Config, server: Server, host: str, port: int, log_dir: Path | None
+) -> list[Chain[Any]]:
     """What to read of a server. `log_dir` is None where its files are out of reach.
 
-    On an external target `place` doesn't count: host, port and user come from the URL in .env.
+    On an external target `host` and `port` don't count: they come, with the user, from the URL in .env.
     """
     timeout = config.settings.verify.fact_timeout
     name = field(server)
-    where = f"{place.host}:{place.port}"
-    as_tool = _opener(lambda: _login(config, server, place, "admin"), timeout)
-    as_app = _opener(lambda: _login(config, server, place, "default"), timeout)
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def login(user: User) -> Login:
+        if config.target == "external":
+            return foreign(config, server)
+        return managed(config, server, host, port, user)
+
     operator = Chain(
-        as_tool,
+        lambda: session(login("admin"), timeout),
         (
             Reading(f"{name}.info", f"INFO everything at {where}", _info),
             Reading(f"{name}.settings", f"CONFIG GET * at {where}", _settings),
@@ -55,7 +57,7 @@ def chains(config: Config, server: Server, place: Place, log_dir: Path | None) -
         ),
     )
     app = Chain(
-        as_app,
+        lambda: session(login("default"), timeout),
         (
             Reading(
                 f"{name}.databases", f"SELECT 0, SELECT 1 as the app user at {where}", _databases
@@ -67,7 +69,7 @@ def chains(config: Config, server: Server, place: Place, log_dir: Path | None) -
         single(
             f"{name}.probes.{kind}",
             f"{kind.replace('_', ' ')} probe at {where}",
-            _attempt(probe, config, server, place, timeout),
+            _attempt(probe, login, timeout),
         )
         for kind, probe in _PROBES.items()
     ]
@@ -91,26 +93,10 @@ def build(found: Mapping[str, Fact[Any]], server: Server) -> RedisFacts:
     )
 
 
-def _login(config: Config, server: Server, place: Place, user: User) -> Login:
-    if config.target == "external":
-        return foreign(config, server)
-    return managed(config, server, place.host, place.port, user)
-
-
-def _opener(
-    login: Callable[[], Login], timeout: float
-) -> Callable[[], AbstractContextManager[Session]]:
-    return lambda: session(login(), timeout)
-
-
 def _attempt(
-    probe: Callable[[Login, float], Probe],
-    config: Config,
-    server: Server,
-    place: Place,
-    timeout: float,
+    probe: Callable[[Login, float], Probe], login: Callable[[User], Login], timeout: float
 ) -> Callable[[], Probe]:
-    return lambda: probe(_login(config, server, place, "default"), timeout)
+    return lambda: probe(login("default"), timeout)
 
 
 def _info(session: Session) -> Mapping[str, str]:

@@ -130,8 +130,8 @@ _PATHS = {
     "tls-ca-cert-file",
 }
 _SIZES = {"maxmemory", "maxmemory-clients", "auto-aof-rewrite-min-size"}
-_REPEATED = {"client-output-buffer-limit": 4}
-"""Settings that are written once for each group of so many words."""
+_LISTS = {"bind": None, "save": None, "client-output-buffer-limit": 4}
+"""Settings of several words, and how many a line takes. Every other value is one word, however long."""
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+-]+")
 _SIZE = re.compile(r"(\d+)([a-z]*)")
 _UNITS = {
@@ -267,8 +267,8 @@ def _behaviour() -> dict[str, Desired]:
 
 
 def _lines(name: str, value: str) -> Iterator[str]:
-    words = [value] if name in _PATHS else value.split()
-    size = _REPEATED.get(name, len(words))
+    words = value.split() if name in _LISTS else [value]
+    size = _LISTS.get(name) or len(words)
     for start in range(0, len(words), size):
         yield " ".join((name, *map(quoted, words[start : start + size])))
 

@@ -1,4 +1,4 @@
-"""Where everything of a native deployment lies. Pure: nothing here looks at the disk."""
+"""Where everything of a native deployment lies. Of the disk, only symbolic links are looked at."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Home:
 
     @property
     def conf(self) -> Path:
-        """Redis's configuration and ACL; PostgreSQL's lie in its data folder."""
-        return self.data if self.server == "postgres" else self.root / "conf"
+        """Redis's configuration and ACL; PostgreSQL's files lie in its data folder."""
+        return self.root / "conf"
 
     @property
     def log(self) -> Path:
@@ -60,8 +60,8 @@ class Home:
 
     @property
     def startup_log(self) -> Path:
-        """What the server says before it writes its own log."""
-        return self.log / "startup.log"
+        """What the server says before it writes its own log; ours, so that no link can lead us astray."""
+        return self.root.parent / "agent" / f"{self.server}-start.log"
 
     @property
     def log_pattern(self) -> str:
@@ -100,13 +100,14 @@ class Layout:
 def layout(config: Config) -> Layout:
     """The deployment's places, for whoever we are: as root the servers run as their own users."""
     native = config.settings.native
-    state = Path(native.state) if native.state else config.directory / "var"
+    directory = _real(config.directory)
+    state = _real(Path(native.state)) if native.state else directory / "var"
     own = _own_user()
     postgres, redis = (native.postgres_user, native.redis_user) if os.geteuid() == 0 else (own, own)
     users: dict[Server, str] = {"postgres": postgres, "redis": redis, "redis-durable": redis}
     short = hashlib.sha256(os.fsencode(state)).hexdigest()[:10]
     return Layout(
-        deployment=config.directory,
+        deployment=directory,
         state=state,
         identity=f"{config.settings.deployment.name}-{short}",
         own_user=own,
@@ -124,6 +125,11 @@ def _socket_folder(preferred: Path, port: int, short: str) -> Path:
     if os.geteuid() == 0:
         return Path("/run/rfdata") / short
     return Path(f"/tmp/rfdata-{os.geteuid()}-{short}")  # noqa: S108 - 0700, its owner is checked
+
+
+def _real(path: Path) -> Path:
+    """Without symbolic links: servers report their folders so, and links may move."""
+    return Path(os.path.realpath(path))
 
 
 def _own_user() -> str:

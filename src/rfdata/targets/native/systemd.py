@@ -238,10 +238,10 @@ def _words(words: Iterable[str]) -> str:
 
 
 def _escape(text: str) -> str:
-    """What systemd would unquote or expand anywhere, escaped.
+    r"""What systemd would unquote or expand anywhere, escaped.
 
-    >>> _escape('a "b" 50%')
-    'a \\"b\\" 50%%'
+    >>> print(_escape('a "b" 50%'))
+    a \"b\" 50%%
     """
     for special, escaped in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%")):
         text = text.replace(special, escaped)

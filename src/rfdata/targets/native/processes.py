@@ -1,0 +1,301 @@
+"""Starting and stopping the servers. Each of it may be done twice, by two at once, or be cut short.
+
+Whoever starts or stops a server holds its lock, so that `up`, `down` and the agent never do it at
+the same time; the kernel gives the lock back when its holder dies. What runs is told by `identity`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+
+from rfdata import files
+from rfdata.config.load import Config
+from rfdata.errors import ChangeFailed, Unreachable, UsageError
+from rfdata.files import Owner
+from rfdata.model.facts import Limits, Server
+from rfdata.redis.client import Refused, managed, session
+from rfdata.shell import Command, run, start as start_detached
+from rfdata.targets.base import Place, Progress
+from rfdata.targets.native import identity, limits, systemd
+from rfdata.targets.native.identity import Running
+from rfdata.targets.native.layout import Home, Layout
+from rfdata.targets.native.programs import Programs
+
+POLL = 0.02
+LOCK_PATIENCE = 120.0
+LEFTOVER_PATIENCE = 15.0
+STOP_PATIENCE: dict[Server, float] = {"postgres": 600.0, "redis": 120.0, "redis-durable": 120.0}
+"""Seconds. A fast stop of PostgreSQL writes a checkpoint first; nothing is ever cut short."""
+ERROR_LINES = 12
+
+_WRAPPER = """\
+ulimit -c 0
+umask 077
+if [ "$1" != - ]; then { echo "$1" > /proc/self/oom_score_adj; } 2>/dev/null || :; fi
+shift
+while [ "$1" != -- ]; do { echo $$ > "$1"; } 2>/dev/null || :; shift; done
+shift
+exec "$@"
+"""
+"""sh, before it becomes the server: no core dumps (they would hold secrets), into the control groups
+while still root, then on as the program. What a host doesn't allow is left out."""
+_OOM = {"postgres": "-900", "redis": "-", "redis-durable": "-"}
+"""When memory runs out, one backend may die, not the parent of all."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything that starting and stopping needs to know."""
+
+    config: Config
+    layout: Layout
+    programs: Programs
+
+    def place(self, server: Server) -> Place:
+        """Where this server's clients find it."""
+        settings = self.config.settings
+        if server == "postgres":
+            return Place(settings.postgres.host, settings.postgres.port, self.layout.socket_folder)
+        redis = settings.redis if server == "redis" else settings.redis_durable
+        return Place(redis.host, redis.port)
+
+    def limits(self, server: Server) -> Limits:
+        """The configured limits, as the kernel reads them back."""
+        settings = self.config.settings
+        chosen = {
+            "postgres": settings.postgres.limits,
+            "redis": settings.redis.limits,
+            "redis-durable": settings.redis_durable.limits,
+        }[server]
+        return limits.settled(Limits(chosen.cpus, chosen.memory, chosen.memory_reservation))
+
+
+def start(site: Site, server: Server, progress: Progress) -> None:
+    """Start a server unless it runs, and wait until it answers."""
+    home = site.layout.home(server)
+    with changing(home, f"start {server}"):
+        _start(site, home, progress)
+
+
+def stop(site: Site, server: Server, progress: Progress) -> bool:
+    """Stop a server without losing anything that it acknowledged; whether it ran."""
+    home = site.layout.home(server)
+    with changing(home, f"stop {server}"):
+        return _stop(site, home, progress)
+
+
+def restart(site: Site, server: Server, progress: Progress) -> None:
+    home = site.layout.home(server)
+    with changing(home, f"restart {server}"):
+        _stop(site, home, progress)
+        _start(site, home, progress)
+
+
+def answers(site: Site, home: Home) -> bool:
+    """Whether the server takes clients: past recovery or loading, not merely alive."""
+    if home.server == "postgres":
+        lines = _pid_file_lines(home)
+        return len(lines) > 7 and lines[7].strip() in ("ready", "standby")
+    place = site.place(home.server)
+    login = managed(site.config, home.server, place.host, place.port, "admin")
+    try:
+        with session(login, site.config.settings.health.timeout) as connection:
+            connection.call("PING")
+    except Refused as refused:
+        return "LOADING" not in refused.message and "loading" not in refused.message
+    except Unreachable:
+        return False
+    return True
+
+
+@contextmanager
+def changing(home: Home, purpose: str, patience: float = LOCK_PATIENCE) -> Iterator[None]:
+    """Hold the right to start or stop this server; wait while someone else has it."""
+    deadline = monotonic() + patience
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(files.lock(home.lock, purpose=purpose))
+                break
+            except UsageError:
+                if monotonic() > deadline:
+                    raise
+                sleep(POLL)
+        yield
+
+
+def server_command(site: Site, server: Server) -> tuple[str, ...]:
+    """The program and its arguments; nothing secret is among them."""
+    home = site.layout.home(server)
+    if server == "postgres":
+        return (str(site.programs.postgres.bin / "postgres"), "-D", str(home.data))
+    return (str(site.programs.redis.server), str(home.conf / "redis.conf"))
+
+
+def last_words(home: Home, lines: int = ERROR_LINES) -> str:
+    """The end of what the server said last, in its own log or before it had one."""
+    logs = [home.startup_log, *home.log.glob(home.log_pattern)]
+    newest = max(
+        (path for path in logs if path.is_file() and path.stat().st_size),
+        key=lambda path: path.stat().st_mtime_ns,
+        default=None,
+    )
+    if newest is None:
+        return "(it wrote nothing)"
+    with open(newest, "rb") as stream:
+        stream.seek(max(0, newest.stat().st_size - 16_384))
+        text = stream.read().decode(errors="replace")
+    return "\n".join([f"the end of {newest}:", *text.splitlines()[-lines:]])
+
+
+def _start(site: Site, home: Home, progress: Progress) -> None:
+    health = site.config.settings.health
+    deadline = monotonic() + health.start_period + health.interval * health.retries
+    began = identity.running(home)
+    started = None
+    if began is None:
+        _clear_way(home, progress)
+        started = _launch(site, home)
+    told = monotonic() + 1
+    while not ((found := identity.running(home)) and answers(site, home)):
+        if found is None and _died(site, home, started):
+            raise ChangeFailed(f"{home.server} did not start; {last_words(home)}", hint=_hint(home))
+        if monotonic() > deadline:
+            raise ChangeFailed(
+                f"{home.server} does not answer yet; {last_words(home)}",
+                hint="after a crash it may need longer to read its log: it goes on doing so; "
+                "run `rfdata up` again later",
+            )
+        if monotonic() > told:
+            progress(f"waiting until {home.server} answers")
+            told = deadline
+        sleep(POLL)
+
+
+def _launch(site: Site, home: Home) -> int | None:
+    """Set the server going; returns its process where that is known at once."""
+    if systemd.in_charge(site.config):
+        systemd.install(site.config)
+        systemd.control(site.config, "start", home.server)
+        return None
+    groups = limits.prepare(site.layout.identity, home.server, site.limits(home.server))
+    command = Command(
+        (*_wrapped(home, groups), *server_command(site, home.server)),
+        env=_OOM_ENVIRONMENT if home.server == "postgres" else {},
+        cwd=home.data,
+    )
+    if home.server == "postgres":
+        _make_socket_folder(site.layout, home)
+        return start_detached(command, output=home.startup_log)
+    done = run(command, check=False)
+    if done.code != 0:
+        raise ChangeFailed(f"{home.server} did not start: {done.tail}", hint=_hint(home))
+    return None
+
+
+_OOM_ENVIRONMENT = {
+    "PG_OOM_ADJUST_FILE": "/proc/self/oom_score_adj",
+    "PG_OOM_ADJUST_VALUE": "0",
+}
+
+
+def _wrapped(home: Home, groups: tuple[Path, ...]) -> tuple[str, ...]:
+    root = os.geteuid() == 0
+    drop = ("setpriv", f"--reuid={home.user}", f"--regid={Owner.named(home.user).gid}")
+    as_user = (*drop, "--init-groups", "--no-new-privs", "--") if root else ()
+    score = _OOM[home.server] if root else "-"
+    return ("/bin/sh", "-c", _WRAPPER, "rfdata", score, *map(str, groups), "--", *as_user)
+
+
+def _clear_way(home: Home, progress: Progress) -> None:
+    """See to what a killed server left behind.
+
+    Processes of it that still live must end first: a second server beside them would ruin the data.
+    PostgreSQL refuses to start while its pid file names any living process of its user, also one
+    that got the number later; only such a file is removed, everything else it judges itself.
+    """
+    deadline = monotonic() + LEFTOVER_PATIENCE
+    while left := identity.leftovers(home):
+        if monotonic() > deadline:
+            numbers = ", ".join(map(str, left))
+            raise ChangeFailed(
+                f"{home.server} was killed, but processes of it still work on its data: {numbers}",
+                hint=f"end them (kill {numbers.replace(',', '')}), then run `rfdata up` again",
+            )
+        progress(f"waiting for what a killed {home.server} left behind")
+        sleep(POLL)
+    if identity.strangers_pid(home) is not None:
+        files.remove(home.pid_file)
+
+
+def _make_socket_folder(layout: Layout, home: Home) -> None:
+    """A folder under /run or /tmp is gone after a boot. In /tmp anyone may have made it before us."""
+    folder = layout.socket_folder
+    if folder.is_relative_to(home.root):
+        return
+    files.make_directory(folder, mode=0o700, owner=Owner.named(home.user))
+    require_private(folder, Owner.named(home.user).uid)
+
+
+def require_private(folder: Path, uid: int) -> None:
+    """Raise ChangeFailed unless it is a real folder of this user (-1: ourselves) and of nobody else."""
+    found = folder.lstat()
+    owner = os.geteuid() if uid == -1 else uid
+    if folder.is_symlink() or found.st_uid != owner or found.st_mode & 0o077:
+        raise ChangeFailed(
+            f"{folder} was made by someone else", hint="remove it, then run `rfdata up` again"
+        )
+
+
+def _died(site: Site, home: Home, started: int | None) -> bool:
+    """Whether a server that is not there yet will never be."""
+    if systemd.in_charge(site.config):
+        return systemd.failed(site.config, home.server)
+    if started is not None:
+        return identity.started(started) is None
+    return not identity.leftovers(home)
+
+
+def _stop(site: Site, home: Home, progress: Progress) -> bool:
+    process = identity.running(home)
+    if systemd.in_charge(site.config):
+        systemd.control(site.config, "stop", home.server)
+    if process is None:
+        limits.release(site.layout.identity, home.server)
+        return False
+    identity.send(process, signal.SIGINT if home.server == "postgres" else signal.SIGTERM)
+    if not identity.wait_until_gone(process, 1.0):
+        progress(f"waiting until {home.server} has written everything to the disk")
+        _wait_for_end(home, process)
+    limits.release(site.layout.identity, home.server)
+    return True
+
+
+def _wait_for_end(home: Home, process: Running) -> None:
+    if not identity.wait_until_gone(process, STOP_PATIENCE[home.server]):
+        raise ChangeFailed(
+            f"{home.server} (process {process.pid}) is still stopping; {last_words(home)}",
+            hint="a large checkpoint takes its time: run the same command again later",
+        )
+
+
+def _pid_file_lines(home: Home) -> list[str]:
+    try:
+        return home.pid_file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def _hint(home: Home) -> str:
+    words = last_words(home)
+    if "Address already in use" in words or "bind" in words.lower():
+        return "another program listens on that port: stop it, or change the port in rfdata.toml"
+    if "No space left" in words:
+        return "the disk is full: make room, then run `rfdata up` again"
+    return "mend what the log says, then run `rfdata up` again"
