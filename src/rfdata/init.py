@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import stat
 import secrets as random_source
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from typing import Literal
 from rfdata import files
 from rfdata.config import env as dotenv
 from rfdata.config import variables
-from rfdata.config.load import ENV, TOML, parse_settings
+from rfdata.config.load import ENV, TOML, deployment_directory, parse_settings, read_text
 from rfdata.config.schema import Settings
 from rfdata.errors import UsageError
 from rfdata.secrets import Secret, generate
@@ -23,6 +25,7 @@ GITIGNORE = """\
 # Secrets, keys, data and what rfdata writes itself; rfdata.toml and migrations/ are yours to commit.
 .env
 *.bak*
+*.rfdata-new
 .lock
 certs/
 var/
@@ -30,6 +33,7 @@ evidence/
 reports/
 """
 
+FOLDERS = ("migrations", "certs")
 PORTS = {"postgres": 5432, "redis": 6379, "redis_durable": 6380}
 Outcome = Literal["written", "unchanged", "kept", "completed", "replaced"]
 
@@ -61,19 +65,23 @@ ChoosePort = Callable[[str, int], int]
 def init(directory: Path, wish: Wish, choose_port: ChoosePort) -> tuple[Written, ...]:
     """Make or complete a deployment directory.
 
-    Raises UsageError, before anything is written, when a file that is there can't be understood.
+    With `force`, changed files are replaced and copies kept; secrets, ports and the folder of the
+    data stay as they are. Raises UsageError, before anything is written, when a file that is there
+    can't be understood.
     """
-    directory = directory.absolute()
-    toml = directory / TOML
-    replace_toml = wish.force or not toml.exists()
-    text = _toml(wish, choose_port) if replace_toml else toml.read_text(encoding="utf-8")
+    directory = deployment_directory(directory)
+    _require_possible(directory)
+    toml, env_path = directory / TOML, directory / ENV
+    there = read_text(toml) if toml.exists() and not wish.force else None
+    text = _toml(wish, _former(toml), choose_port) if there is None else there
     settings = parse_settings(text, toml)
-    env = _env(directory, settings)
+    env_text = read_text(env_path) if env_path.exists() else None
+    env = _env(env_path, env_text, settings)
     _make_folders(directory)
     external = settings.deployment.target == "external"
     return (
-        _put(toml, text, force=wish.force),
-        _put_env(directory / ENV, env, external=external),
+        Written(toml, "unchanged") if there is not None else _put(toml, text, force=wish.force),
+        _put_env(env_path, env_text, env, external=external),
         _put(directory / ".env.example", variables.example(), force=wish.force),
         _put(
             directory / ".env.production.template",
@@ -99,53 +107,73 @@ def set_value(text: str, section: str, key: str, value: str) -> str:
     x = 2
     """
     head = re.compile(
-        rf"(^\[{re.escape(section)}\].*?^{re.escape(key)} = )(\"[^\"]*\"|\S+)", re.M | re.S
+        rf"(^\[{re.escape(section)}\][^\n]*\n(?:(?!\[)[^\n]*\n)*?{re.escape(key)} = )"
+        r"(\"[^\"\n]*\"|\S+)",
+        re.M,
     )
-    return head.sub(lambda match: match[1] + value, text, count=1)
+    changed, count = head.subn(lambda match: match[1] + value, text, count=1)
+    if not count:
+        raise KeyError(f"[{section}] {key}")
+    return changed
 
 
-def _toml(wish: Wish, choose_port: ChoosePort) -> str:
-    text = set_value(example(), "deployment", "name", f'"{wish.name}"')
-    text = set_value(text, "deployment", "profile", f'"{wish.profile}"')
-    text = set_value(text, "deployment", "target", f'"{wish.target}"')
+def _toml(wish: Wish, former: Settings | None, choose_port: ChoosePort) -> str:
+    """The example with what was asked for; where the data lies and who listens where stays."""
+    text = set_value(example(), "deployment", "name", _quoted(wish.name))
+    text = set_value(text, "deployment", "profile", _quoted(wish.profile))
+    text = set_value(text, "deployment", "target", _quoted(wish.target))
     if wish.target == "external":
         return text
-    if os.geteuid() == 0:
+    if former is not None:
+        text = set_value(text, "native", "state", _quoted(former.native.state))
+    elif os.geteuid() == 0:
         state = f"/var/lib/rfdata/{wish.name}-{random_source.token_hex(3)}"
-        text = set_value(text, "native", "state", f'"{state}"')
+        text = set_value(text, "native", "state", _quoted(state))
     if wish.profile == "dev":
         text = set_value(text, "redis", "maxmemory", '"2GB"')
         text = set_value(text, "redis.limits", "memory", '"3GB"')
     for server, usual in PORTS.items():
-        asked = (wish.ports or {}).get(server)
-        text = set_value(text, server, "port", str(asked or choose_port(server, usual)))
+        port = (wish.ports or {}).get(server)
+        if port is None:
+            kept = former is not None
+            port = getattr(former, server).port if kept else choose_port(server, usual)
+        text = set_value(text, server, "port", str(port))
     return text
 
 
-def _env(directory: Path, settings: Settings) -> Secret:
+def _former(toml: Path) -> Settings | None:
+    """What a native deployment's rfdata.toml says before it is replaced."""
+    try:
+        settings = parse_settings(read_text(toml), toml)
+    except UsageError:
+        return None
+    return settings if settings.deployment.target == "native" else None
+
+
+def _quoted(value: str) -> str:
+    """Text as TOML writes it; JSON's escapes are a part of TOML's."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _env(path: Path, text: str | None, settings: Settings) -> Secret:
     """The .env to write: secrets that are there stay, what is missing is made or derived."""
-    path = directory / ENV
-    there = dotenv.parse(path.read_text(encoding="utf-8"), path) if path.exists() else {}
+    there = dotenv.parse(text, path) if text is not None else {}
     if settings.deployment.target == "external":
         head = (
             "Servers that someone else runs: fill in DATABASE_URL and REDIS_URL (rediss:// for TLS),\n"
             "and TLS_CA_FILE with the CA to trust. rfdata only reads from them."
         )
-        return (
-            Secret(path.read_text(encoding="utf-8"))
-            if there
-            else Secret(variables.render({}, head=head))
-        )
+        return Secret(text if text is not None and there else variables.render({}, head=head))
     secrets = {
         name: there[name] if len(there.get(name, Secret(""))) else generate()
         for name in dotenv.SECRETS
     }
-    values = {**secrets, **dotenv.derived(settings, directory, secrets)}
-    if path.exists():
+    values = {**secrets, **dotenv.derived(settings, path.parent, secrets)}
+    if text is not None:
         missing = {
             name: value for name, value in values.items() if not len(there.get(name, Secret("")))
         }
-        return dotenv.update(path.read_text(encoding="utf-8"), missing)
+        return dotenv.update(text, missing)
     head = (
         "Secrets of this deployment (mode 0600, never commit). Hosts, ports, users and URLs are\n"
         "derived from rfdata.toml: change them there, `rfdata up` updates them here."
@@ -153,20 +181,37 @@ def _env(directory: Path, settings: Settings) -> Secret:
     return dotenv.update(variables.render({}, head=head), values)
 
 
+def _require_possible(directory: Path) -> None:
+    """Raise UsageError for what stands in the way, before anything is written."""
+    nearest = next(path for path in (directory, *directory.parents) if os.path.lexists(path))
+    if not nearest.is_dir():
+        raise UsageError(f"{nearest} is not a folder", hint="name another one with -C")
+    if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
+        raise UsageError(
+            f"{nearest}: not allowed to write in it",
+            hint="run as its owner, or name another folder with -C",
+        )
+    for name in FOLDERS:
+        if os.path.lexists(directory / name) and not (directory / name).is_dir():
+            raise UsageError(f"{directory / name} is not a folder", hint="move it away")
+    for name in (TOML, ENV, ".env.example", ".env.production.template", ".gitignore"):
+        if os.path.lexists(directory / name) and not (directory / name).is_file():
+            raise UsageError(
+                f"{directory / name} is neither a file nor a link to one", hint="move it away"
+            )
+
+
 def _make_folders(directory: Path) -> None:
-    if directory.exists() and not directory.is_dir():
-        raise UsageError(f"{directory} is not a folder", hint="name another one with -C")
-    files.make_directory(directory)
-    for name, mode in (("migrations", 0o755), ("certs", 0o755)):
-        if not (directory / name).is_dir():
-            files.make_directory(directory / name, mode=mode)
+    for folder in (directory, *(directory / name for name in FOLDERS)):
+        if not folder.is_dir():
+            files.make_directory(folder)
 
 
 def _put(path: Path, content: str, *, force: bool) -> Written:
     if not path.exists():
         files.write(path, content)
         return Written(path, "written")
-    if path.read_text(encoding="utf-8") == content:
+    if path.read_bytes() == content.encode():
         return Written(path, "unchanged")
     if not force:
         return Written(
@@ -177,12 +222,19 @@ def _put(path: Path, content: str, *, force: bool) -> Written:
     return Written(path, "replaced", f"the former one is {copy.name}")
 
 
-def _put_env(path: Path, content: Secret, *, external: bool) -> Written:
-    if not path.exists():
+def _put_env(path: Path, there: str | None, content: Secret, *, external: bool) -> Written:
+    if there is None:
         files.write(path, content, mode=0o600)
         return Written(path, "written", "fill it in" if external else "mode 0600, fresh secrets")
-    if Secret(path.read_text(encoding="utf-8")) == content:
-        return Written(path, "unchanged")
-    copy = files.keep_copy(path)
-    files.write(path, content, mode=0o600)
-    return Written(path, "completed", f"missing variables added; the former one is {copy.name}")
+    open_to_others = bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+    if open_to_others:
+        files.set_access(path, mode=0o600)
+    if Secret(there) != content:
+        copy = files.keep_copy(path)
+        files.write(path, content, mode=0o600)
+        return Written(
+            path, "completed", f"missing variables added; the former one is {copy.name}"
+        )
+    if open_to_others:
+        return Written(path, "completed", "mode 0600 now: others could read it")
+    return Written(path, "unchanged")

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from rfdata.config.load import Config
+from rfdata.config.schema import Postgres, Redis
 from rfdata.evidence import log
 from rfdata.model.fact import now
 from rfdata.model.facts import SERVERS, Facts, RedisFacts, Server
@@ -76,11 +77,12 @@ def to_json(picture: Picture) -> dict[str, Any]:
 
 def _row(config: Config, facts: Facts, server: Server) -> ServerRow:
     settings = config.settings
-    place = {
+    places: dict[Server, Postgres | Redis] = {
         "postgres": settings.postgres,
         "redis": settings.redis,
         "redis-durable": settings.redis_durable,
     }
+    place = places[server]
     process, programs = facts.host.processes[server].content, facts.host.programs[server].content
     limits = facts.host.limits[server].content
     login = _login(facts, server)
@@ -90,7 +92,7 @@ def _row(config: Config, facts: Facts, server: Server) -> ServerRow:
     family = process.resident_bytes if process is not None and process != "stopped" else None
     return ServerRow(
         server=server,
-        address=f"{place[server].host}:{place[server].port}",
+        address=f"{place.host}:{place.port}",
         running=running,
         reached=login.content is not None and login.content.accepted,
         version=row[0] or (programs.version if programs else None),

@@ -27,6 +27,7 @@ from rfdata.redis.instance import USERS, User, password
 from rfdata.redis.settings import RedisPaths, desired, render
 from rfdata.secrets import Secret, generate
 from rfdata.tls import authority
+from rfdata.tls.names import default_names
 
 REDIS_SERVER = "/usr/bin/redis-server"
 USER = "redis" if os.geteuid() == 0 else None
@@ -96,10 +97,14 @@ class Instance:
         content = self.acl_text or acl.render(passwords)
         files.write(self.paths.acl, content, mode=0o600, owner=owner)
 
-    def start(self) -> None:
-        """Start, and wait until it has loaded its data."""
+    def launch(self) -> None:
+        """Start, without a look at what becomes of it."""
         self.paths.pid.unlink(missing_ok=True)
         shell.run(shell.Command((REDIS_SERVER, str(self.conf)), user=USER, cwd=self.paths.data))
+
+    def start(self) -> None:
+        """Start, and wait until it has loaded its data."""
+        self.launch()
         deadline = monotonic() + 10
         while "Ready to accept connections" not in self.log_since_start():
             assert monotonic() < deadline, self.log_text()
@@ -141,7 +146,7 @@ def prepare(folder: Path, server: Server, settings: str = "") -> Instance:
         files.make_directory(root / name, mode=0o700, owner=Owner.named(USER))
     files.make_directory(folder / "certs")
     authority.issue_authority(folder / "certs", 30, "rfdata tests", 1)
-    names = authority.default_names(config, server)
+    names = default_names(config, server)
     authority.issue_certificate(folder / "certs", root / "tls", names, 10, Owner.named(USER))
     paths = RedisPaths(
         data=root / "data",

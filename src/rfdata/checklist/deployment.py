@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from rfdata.checklist.item import item, judge, not_applicable
 from rfdata.checklist.servers import external
-from rfdata.checklist.words import listing, mode
+from rfdata.checklist.words import count, listing, mode
 from rfdata.config.load import Config
 from rfdata.config.variables import NAMES
 from rfdata.model.facts import Facts, FileState
@@ -116,6 +116,76 @@ def migrations_folder(config: Config, facts: Facts) -> Verdict:
         "a folder migrations/ in the deployment",
         described(found),
         facts.deployment.folders,
+    )
+
+
+@item(
+    "deployment.certificates_folder",
+    severity="low",
+    remedy="mkdir certs in the deployment (rfdata init does)",
+)
+def certificates_folder(config: Config, facts: Facts) -> Verdict:
+    """Clients look for the authority's certificate there."""
+    found = facts.deployment.folders.value["certs"]
+    return judge(
+        found.exists and found.directory and not found.mode & 0o022,
+        "a folder certs/ in the deployment that others can't write",
+        described(found),
+        facts.deployment.folders,
+    )
+
+
+@item(
+    "deployment.hosts_resolve",
+    severity="high",
+    remedy="mend the host in rfdata.toml, or add the name to DNS or /etc/hosts",
+)
+def hosts_resolve(config: Config, facts: Facts) -> Verdict:
+    """A name that resolves for the operator but not on this machine is an outage for services."""
+    found = facts.deployment.resolves
+    lost = {name for name, addresses in found.value.items() if not addresses}
+    shown = (f"{name} is {', '.join(ips)}" for name, ips in found.value.items() if ips)
+    return judge(
+        bool(found.value) and not lost,
+        "every configured host has an address",
+        f"without one: {listing(lost)}" if lost else listing(shown),
+        found,
+    )
+
+
+@item(
+    "deployment.files_in_place",
+    severity="high",
+    remedy="rfdata up writes what is missing",
+    host=True,
+)
+def files_in_place(config: Config, facts: Facts) -> Verdict:
+    """A server runs on without the file that it was started with, and fails at its next start."""
+    found = facts.deployment.files
+    missing = {path for path, state in found.value.items() if not state.exists}
+    return judge(
+        bool(found.value) and not missing,
+        f"each of {count(len(found.value), 'rendered file')}",
+        f"missing: {listing(missing)}",
+        found,
+    )
+
+
+@item(
+    "deployment.files_not_writable",
+    severity="high",
+    remedy="chmod go-w the files named (rfdata up does)",
+    host=True,
+)
+def files_not_writable(config: Config, facts: Facts) -> Verdict:
+    """Who can write a server's configuration can make it run any program, as the server's user."""
+    found = facts.deployment.files
+    loose = {p for p, state in found.value.items() if state.exists and state.mode & 0o022}
+    return judge(
+        bool(found.value) and not loose,
+        "no rendered file that others can write",
+        f"writable: {listing(loose)}",
+        found,
     )
 
 

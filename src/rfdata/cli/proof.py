@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -47,16 +47,23 @@ def verify(
 ) -> int:
     """Read the live layer and decide every line; nothing is changed."""
     from rfdata import verify as proof
+    from rfdata.checklist import catalogue
     from rfdata.checklist.decide import select
     from rfdata.cli import show
     from rfdata.report.build import to_json
 
-    lines, checks = select(tuple(line or ()), tuple(section or ()), tuple(check or ()))
+    chosen = select(
+        catalogue.CHECKS,
+        catalogue.LINES,
+        line_ids=line or (),
+        sections=section or (),
+        check_ids=check or (),
+    )
     whole = not (line or section or check)
     config, target = options(context).open()
     with activity("verifying"):
         facts = target.gather(config)
-        report = proof.judge(config, facts, lines=lines, checks=checks)
+        report = proof.judge(config, facts, lines=chosen.lines, checks=chosen.checks)
         if whole:
             report = proof.record(config, report)
             proof.write_reports(config, report)
@@ -181,7 +188,13 @@ def checks_show(
 
 
 def _state(
-    context: typer.Context, kind: str, line: str, by: str, note: str, days: int, format: Format
+    context: typer.Context,
+    kind: Literal["attested", "waived"],
+    line: str,
+    by: str,
+    note: str,
+    days: int,
+    format: Format,
 ) -> None:
     from rfdata import verify as proof
     from rfdata.errors import UsageError

@@ -12,6 +12,12 @@ from rfdata.errors import UsageError
 from rfdata.secrets import Secret
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Characters that no value and no path may hold: control codes, and bytes that were not UTF-8."""
+_BARE = re.compile(r"[\w.,:/@%?=+-]*", re.ASCII)
+_DOUBLE = re.compile(r'"((?:[^"\\$`]|\\["\\$`])*)"')
+_SINGLE = re.compile(r"'([^']*)'")
+_SPACE = " \t\r"
 
 POSTGRES_SECRETS = (
     "POSTGRES_PASSWORD",
@@ -48,7 +54,7 @@ def parse(text: str, path: Path) -> dict[str, Secret]:
     """
     found: dict[str, Secret] = {}
     for number, line in enumerate(text.split("\n"), start=1):
-        stripped = line.strip()
+        stripped = line.strip(_SPACE)
         if not stripped or stripped.startswith("#"):
             continue
         where = f"{path}, line {number}"
@@ -94,13 +100,18 @@ def derived(
 
 
 def update(text: str, values: Mapping[str, str | Secret]) -> Secret:
-    """The file's text with these variables set: replaced where they stand, else added at the end."""
-    left = {name: _reveal(value) for name, value in values.items()}
+    """The file's text with these variables set: replaced where they stand, else added at the end.
+
+    Raises UsageError for a value that would not come back as one line of text.
+    """
+    left = {name: _quoted(name, _reveal(value)) for name, value in values.items()}
     lines = []
-    for line in text.rstrip("\n").split("\n"):
-        name = line.strip().removeprefix("export ").partition("=")[0]
-        lines.append(f"{name}={_quoted(left.pop(name))}" if name in left else line)
-    lines += [f"{name}={_quoted(value)}" for name, value in left.items()]
+    for line in text.rstrip("\n").split("\n") if text.strip("\n") else []:
+        stripped = line.strip(_SPACE)
+        export = "export " if stripped.startswith("export ") else ""
+        name = stripped.removeprefix(export).partition("=")[0]
+        lines.append(f"{export}{name}={left.pop(name)}" if name in left else line)
+    lines += [f"{name}={value}" for name, value in left.items()]
     return Secret("\n".join(lines) + "\n")
 
 
@@ -122,28 +133,52 @@ def _reveal(value: str | Secret) -> str:
     return value.reveal() if isinstance(value, Secret) else value
 
 
-def _quoted(value: str) -> str:
-    if re.fullmatch(r"[\w.,:/@%?&=+~-]*", value, re.ASCII):
+def _quoted(name: str, value: str) -> str:
+    """As shells, Compose, systemd and dotenv libraries all read it back."""
+    if CONTROL.search(value):
+        raise UsageError(
+            f"the value of {name} holds a control character, so .env can't hold it",
+            hint="a folder's name or a password without line ends and tabs is needed",
+        )
+    if _BARE.fullmatch(value):
         return value
-    quote_mark = '"' if "'" in value else "'"
-    return f"{quote_mark}{value}{quote_mark}"
+    if "'" not in value and "\\" not in value:
+        return f"'{value}'"
+    escaped = re.sub(r'(["\\$`])', r"\\\1", value)
+    return f'"{escaped}"'
 
 
 def _unquote(value: str, where: str) -> str:
-    value = value.strip()
-    quoted = value[:1] in ("'", '"')
-    if quoted and (len(value) < 2 or value[-1] != value[0]):
-        raise UsageError(
-            f"{where}: the quote is never closed", hint="a value ends on the line where it begins"
-        )
-    inner = value[1:-1] if quoted else value
-    if any(ord(character) < 32 or ord(character) == 127 for character in inner):
+    value = value.strip(_SPACE)
+    if CONTROL.search(value):
         raise UsageError(
             f"{where}: the value holds a control character",
             hint="write it anew, without tabs or returns",
         )
-    if quoted and inner.count(value[0]):
+    if value.startswith("'"):
+        return _inner(_SINGLE, value, where)
+    if value.startswith('"'):
+        return re.sub(r"\\(.)", r"\1", _inner(_DOUBLE, value, where))
+    if re.search(r"[\s'\"\\$`]", value) or value.startswith("#"):
         raise UsageError(
-            f"{where}: a quote inside quotes", hint="use the other kind of quote around the value"
+            f"{where}: without quotes, other programs read this value differently",
+            hint=_QUOTING,
         )
-    return inner
+    return value
+
+
+def _inner(pattern: re.Pattern[str], value: str, where: str) -> str:
+    """What stands between the quotes."""
+    if match := pattern.fullmatch(value):
+        return match[1]
+    if value[0] not in value[1:]:
+        raise UsageError(
+            f"{where}: the quote is never closed", hint="a value ends on the line where it begins"
+        )
+    raise UsageError(f"{where}: other programs read this value differently", hint=_QUOTING)
+
+
+_QUOTING = (
+    "put the whole value in single quotes, nothing after them; a value that holds a single quote "
+    'or a backslash goes in double quotes, with a backslash before each " \\ $ and `'
+)

@@ -59,7 +59,8 @@ def read(folder: Path, *kinds: Kind) -> Iterator[Evidence]:
     """Every record (of these kinds), oldest first, one at a time in memory.
 
     The whole chain is followed; the content of the records that are passed over is not looked at
-    (`verify` does that). Raises UsageError at the first line that is wrong.
+    (`verify` does that). Raises UsageError at the first line that is wrong, so that records may be
+    believed only once all have been read.
     """
     wanted = record.kinds(*kinds)
     with _sound(folder) as log:

@@ -154,7 +154,7 @@ def _lock(stream: IO[bytes], operation: int, path: Path) -> None:
 def _look(folder: Path, stream: IO[bytes]) -> Snapshot:
     size = stream.seek(0, os.SEEK_END)
     end = size
-    while end > 0:
+    while end > 0 and size - end <= record.LONGEST:
         start = max(0, end - _BLOCK)
         stream.seek(start)
         place = stream.read(end - start).rfind(b"\n")

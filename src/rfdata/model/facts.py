@@ -348,6 +348,10 @@ class ServerPrograms:
     version: str
     origin: Literal["packaged", "assembled", "external"]
     path: str
+    locale: tuple[str, ...] = ()
+    """PostgreSQL: initdb's arguments for the best locale of this host (decisions, 12)."""
+    notifies: bool = False
+    """Built to tell systemd when it is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +376,8 @@ class Watch:
     retries: int
     start_period: float
     health: Mapping[str, HealthRecord]
+    current: bool = True
+    """It runs this version with these settings, for every server; else it has to be started anew."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ class LineResult:
     decided_by: tuple[str, ...]
     """Check ids, `drill:NAME`, `attestation`, `capability:NAME` or `target:NAME`."""
     reason: str = ""
-    """For every outcome but pass and fail: why; for attested and waived: who, when, until when."""
+    """For every outcome but pass: why; for attested and waived: who, when, until when."""
     deviation: str = ""
     """Where we differ from the checklist's wording, in one sentence (decisions.md)."""
 

@@ -132,7 +132,7 @@ def postgres(
             hint="dump, make a new deployment with these settings, restore into it",
         )
     for change in changes:
-        if change.reset:
+        if change.overridden:
             yield Step(
                 "settings",
                 f"postgres: take back ALTER SYSTEM SET {change.name} (= {change.old})",

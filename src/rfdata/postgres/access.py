@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rfdata.config.load import Config
 from rfdata.postgres.conf import HEADER
-from rfdata.postgres.roles import SUPERUSER, role_names
+from rfdata.postgres.desired_roles import SUPERUSER, role_names
 
 MAP = "operator"
 

@@ -39,6 +39,9 @@ _LISTS = frozenset(
         "wal_consistency_checking",
     }
 )
+_ZONES = frozenset({"timezone", "log_timezone"})
+"""Names of time zones are shown in their own spelling."""
+
 _SYNONYMS = {
     "wal_compression": {"on": "pglz", "true": "pglz", "yes": "pglz", "1": "pglz"},
     "wal_level": {"archive": "replica", "hot_standby": "replica"},
@@ -58,7 +61,7 @@ class Change:
     new: str
     effect: Effect
     """reload: nobody is cut off; restart: the server is; recreate: only a new cluster has it."""
-    reset: bool = False
+    overridden: bool = False
     """ALTER SYSTEM overrides the rendered file: ResetSetting has to come first."""
 
 
@@ -83,12 +86,14 @@ def differences(desired: Mapping[str, Desired], live: Mapping[str, Setting]) -> 
 
 def same(name: str, wanted: str, live: Setting) -> bool:
     """Whether PostgreSQL takes both for the same value."""
+    if wanted == live.value:
+        return True
     name, wanted = name.lower(), wanted.strip()
     wanted = _SYNONYMS.get(name, {}).get(wanted.lower(), wanted)
     if name in _LISTS:
         return split_list(wanted) == split_list(live.value)
     if live.type == "string":
-        return wanted == live.value
+        return name in _ZONES and wanted.lower() == live.value.lower()
     if live.type in ("bool", "enum", ""):
         left, right = _truth(wanted), _truth(live.value)
         if left is not None and right is not None:
@@ -181,7 +186,7 @@ def _change(name: str, wanted: str, live: Setting | None) -> Change | None:
         return Change(name, "(not known to the server)", wanted, "restart")
     if live.altered:
         effect = _effect(live) if live.pending_restart or not same(name, wanted, live) else "reload"
-        return Change(name, shown(live.value, live.unit), wanted, effect, reset=True)
+        return Change(name, shown(live.value, live.unit), wanted, effect, overridden=True)
     if live.source in _SESSION_SOURCES or same(name, wanted, live):
         return None
     return Change(name, shown(live.value, live.unit), wanted, _effect(live))
@@ -190,7 +195,9 @@ def _change(name: str, wanted: str, live: Setting | None) -> Change | None:
 def _leftover(name: str, live: Setting) -> Change | None:
     """A setting that the desired file is silent about."""
     if live.altered and name in PROTECTED:
-        return Change(name, shown(live.value, live.unit), "(default)", _effect(live), reset=True)
+        return Change(
+            name, shown(live.value, live.unit), "(default)", _effect(live), overridden=True
+        )
     if live.source != "configuration file" or live.altered or live.context == "internal":
         return None
     if same(name, live.default, live):

@@ -1,181 +1,275 @@
-"""Who there is in PostgreSQL, and what each may do: the least that its work needs. Pure."""
+"""From what is there to what should be: the steps that make roles, database and privileges. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from rfdata.config.load import TOML, Config
-from rfdata.errors import UsageError
-from rfdata.model.facts import Privilege
-from rfdata.postgres.settings import SUPERUSER_RESERVED
-
-SUPERUSER = "postgres"
-PUBLIC = "PUBLIC"
-SCHEMA = "public"
-EXTENSIONS = ("vector", "pg_stat_statements")
-BACKUP_FUNCTIONS = (
-    "pg_backup_start(text,boolean)",
-    "pg_backup_stop(boolean)",
-    "pg_create_restore_point(text)",
-    "pg_switch_wal()",
+from rfdata.config.load import Config
+from rfdata.model.facts import PostgresFacts, Privilege, Role
+from rfdata.model.plan import (
+    Action,
+    AlterRole,
+    CreateDatabase,
+    CreateExtension,
+    CreateRole,
+    Grant,
+    GrantRole,
+    Revoke,
+    RevokeRole,
+    SetOwner,
+    SetPassword,
+    SetRoleSetting,
+    Step,
 )
-"""What a physical backup calls, written as `regprocedure` prints it."""
+from rfdata.postgres.desired_roles import (
+    EXTENSIONS,
+    PUBLIC,
+    SCHEMA,
+    SUPERUSER,
+    DesiredRole,
+    managed,
+    privileges,
+    role_names,
+    roles,
+)
 
-_RESERVED_NAMES = frozenset({SUPERUSER, "public", "none"})
-_RESERVED_DATABASES = frozenset({"postgres", "template0", "template1"})
-_LONGEST = 63
-"""Bytes; PostgreSQL would cut a longer name off without a word."""
+__all__ = ["DesiredRole", "privileges", "role_names", "roles", "steps"]
 
-_MIGRATORS, _MONITORS, _BACKUPS = 5, 4, 8
+NEW_ROLE = Role(
+    login=False,
+    superuser=False,
+    create_db=False,
+    create_role=False,
+    replication=False,
+    bypass_rls=False,
+    connection_limit=-1,
+    member_of=frozenset(),
+    settings={},
+    password="none",
+    password_matches=False,
+)
+"""What CREATE ROLE alone makes."""
 
 
 @dataclass(frozen=True, slots=True)
-class RoleNames:
-    owner: str
-    migrator: str
-    app: str
-    readonly: str
-    monitor: str
-    backup: str
+class Found:
+    """What of the facts the steps go by; the database's own parts are those of a new one without it."""
 
-    @property
-    def all(self) -> tuple[str, ...]:
-        return (self.owner, self.migrator, self.app, self.readonly, self.monitor, self.backup)
-
-    @property
-    def with_login(self) -> tuple[str, ...]:
-        return self.all[1:]
+    roles: Mapping[str, Role]
+    database_owner: str | None
+    """None: there is no such database yet."""
+    schema_owner: str
+    extensions: Mapping[str, str]
+    available: Mapping[str, str]
+    privileges: frozenset[Privilege]
 
 
-@dataclass(frozen=True, slots=True)
-class DesiredRole:
-    """A role as it should be; fields mean what they mean in `model.facts.Role`."""
-
-    why: str
-    login: bool = True
-    replication: bool = False
-    bypass_rls: bool = False
-    connection_limit: int = -1
-    member_of: frozenset[str] = frozenset()
-    settings: Mapping[str, str] | None = None
-    password_variable: str | None = None
-    """The variable of .env that holds its password."""
-
-
-def role_names(config: Config) -> RoleNames:
-    """The six roles' names. Raises UsageError where PostgreSQL couldn't have them."""
-    settings = config.settings.postgres
-    database, user = settings.database, settings.user
-    where = config.directory / TOML
-    if database in _RESERVED_DATABASES or database.startswith("pg_"):
-        raise UsageError(
-            f"{where}: postgres.database: {database} is PostgreSQL's own",
-            hint="choose another name, for example researchflow",
-        )
-    if len(database) + len("_readonly") > _LONGEST:
-        raise UsageError(
-            f"{where}: postgres.database: too long for the roles that are named after it",
-            hint=f"at most {_LONGEST - len('_readonly')} characters",
-        )
-    others = [
-        f"{database}_{name}" for name in ("owner", "migrator", "readonly", "monitor", "backup")
-    ]
-    if user in _RESERVED_NAMES or user.startswith("pg_") or user in others:
-        raise UsageError(
-            f"{where}: postgres.user: {user} is another role's name",
-            hint=f"choose another name, for example {database}_user",
-        )
-    owner, migrator, readonly, monitor, backup = others
-    return RoleNames(owner, migrator, user, readonly, monitor, backup)
-
-
-def roles(config: Config) -> dict[str, DesiredRole]:
-    """The roles by name, in the order in which they are made."""
-    names = role_names(config)
-    readers = max(2, config.settings.postgres.max_connections // 10)
-    return {
-        names.owner: DesiredRole(
-            "Owns the database, its schema and every table; nobody logs in as it.", login=False
-        ),
-        names.migrator: DesiredRole(
-            "Runs migrations; what it makes is the owner's.",
-            connection_limit=_MIGRATORS,
-            member_of=frozenset({names.owner}),
-            settings={"role": names.owner},
-            password_variable="POSTGRES_MIGRATOR_PASSWORD",
-        ),
-        names.app: DesiredRole(
-            "The services: reads and writes rows, changes no table.",
-            connection_limit=_left_for_app(config, readers),
-            password_variable="POSTGRES_PASSWORD",
-        ),
-        names.readonly: DesiredRole(
-            "Analysts and dashboards: reads rows.",
-            connection_limit=readers,
-            settings={"default_transaction_read_only": "on"},
-            password_variable="POSTGRES_READONLY_PASSWORD",
-        ),
-        names.monitor: DesiredRole(
-            "Monitoring: statistics, no rows.",
-            connection_limit=_MONITORS,
-            member_of=frozenset({"pg_monitor"}),
-            password_variable="POSTGRES_MONITOR_PASSWORD",
-        ),
-        names.backup: DesiredRole(
-            "Physical and logical backups: reads everything, also behind row-level security.",
-            replication=True,
-            bypass_rls=True,
-            connection_limit=_BACKUPS,
-            member_of=frozenset(
-                {"pg_checkpoint", "pg_read_all_data", "pg_read_all_settings", "pg_read_all_stats"}
-            ),
-            password_variable="POSTGRES_BACKUP_PASSWORD",
-        ),
-    }
-
-
-def privileges(config: Config) -> frozenset[Privilege]:
-    """Everything granted to our roles beyond what they own; PUBLIC has nothing.
-
-    Kinds "tables" and "sequences" are default privileges: what the named roles get on everything
-    that the owner makes in that schema from then on.
-    """
-    names = role_names(config)
+def found(config: Config, facts: PostgresFacts | None) -> Found:
+    """Raises FactUnread where a fact that the steps need could not be read."""
     database = config.settings.postgres.database
-    granted = [
-        *(
-            Privilege("database", database, "CONNECT", role)
-            for role in names.with_login
-            if role != names.migrator  # as a member of the owner
+    nothing_yet = Found(
+        roles={} if facts is None else facts.roles.value,
+        database_owner=None,
+        schema_owner="pg_database_owner",
+        extensions={},
+        available={},
+        privileges=frozenset(
+            {
+                Privilege("database", database, "CONNECT", PUBLIC),
+                Privilege("database", database, "TEMPORARY", PUBLIC),
+                Privilege("schema", SCHEMA, "USAGE", PUBLIC),
+            }
         ),
-        Privilege("database", database, "TEMPORARY", names.app),
-        *(
-            Privilege("schema", SCHEMA, "USAGE", role)
-            for role in (names.app, names.readonly, names.monitor)
-        ),
-        *(
-            Privilege("tables", SCHEMA, verb, names.app)
-            for verb in ("SELECT", "INSERT", "UPDATE", "DELETE")
-        ),
-        *(Privilege("sequences", SCHEMA, verb, names.app) for verb in ("USAGE", "SELECT")),
-        *(Privilege(kind, SCHEMA, "SELECT", names.readonly) for kind in ("tables", "sequences")),
-        *(Privilege("function", name, "EXECUTE", names.backup) for name in BACKUP_FUNCTIONS),
-    ]
-    return frozenset(granted)
+    )
+    if facts is None or database not in facts.databases.value:
+        return nothing_yet
+    return Found(
+        roles=facts.roles.value,
+        database_owner=facts.database.value.owner,
+        schema_owner=facts.schema_owner.value,
+        extensions=facts.extensions.value,
+        available=facts.extensions_available.value,
+        privileges=facts.privileges.value,
+    )
 
 
-def managed(config: Config, privilege: Privilege) -> bool:
-    """Whether this privilege is ours to grant and revoke: PUBLIC's, or one of our roles'.
+def steps(config: Config, facts: PostgresFacts | None) -> tuple[Step, ...]:
+    """What makes a running cluster as desired, in an order in which each step can work.
 
-    Somebody else's role keeps what somebody gave it; pg_hba.conf doesn't let it in by TCP.
+    `None` is a fresh cluster: only `postgres`, and PUBLIC's rights as initdb leaves them. Raises
+    FactUnread when something that has to be known is not.
     """
-    return privilege.grantee == PUBLIC or privilege.grantee in role_names(config).all
+    there = found(config, facts)
+    wanted = roles(config)
+    return (
+        *_roles(wanted, there),
+        *_memberships(wanted, there),
+        *_role_settings(wanted, there),
+        *_database(config, there),
+        *_extensions(there),
+        *_privileges(config, there),
+        *_passwords(config, wanted, there),
+    )
 
 
-def _left_for_app(config: Config, readers: int) -> int:
-    """The services may fill the server, but leave everyone else their connections."""
-    total = config.settings.postgres.max_connections
-    reserved = config.settings.postgres.settings.get("reserved_connections", 0)
-    others = SUPERUSER_RESERVED + readers + _MIGRATORS + _MONITORS + _BACKUPS // 2
-    return max(2, total - others - (reserved if isinstance(reserved, int) else 0))
+def attributes(role: DesiredRole | Role) -> tuple[str, ...]:
+    """A role's attributes as ALTER ROLE takes them."""
+    superuser, create_db, create_role, bypass_rls = (
+        (role.superuser, role.create_db, role.create_role, role.bypass_rls)
+        if isinstance(role, Role)
+        else (False, False, False, False)
+    )
+    words = (
+        ("LOGIN", role.login),
+        ("SUPERUSER", superuser),
+        ("CREATEDB", create_db),
+        ("CREATEROLE", create_role),
+        ("REPLICATION", role.replication),
+        ("BYPASSRLS", bypass_rls),
+    )
+    limit = f"CONNECTION LIMIT {role.connection_limit}"
+    return (*(word if is_so else f"NO{word}" for word, is_so in words), limit)
+
+
+def _step(summary: str, reversal: str, action: Action, before: str = "", after: str = "") -> Step:
+    detail = tuple(f"{sign} {text}" for sign, text in (("-", before), ("+", after)) if text)
+    return Step("roles", summary, reversal, action, detail)
+
+
+def _roles(wanted: Mapping[str, DesiredRole], there: Found) -> Iterator[Step]:
+    for name, role in wanted.items():
+        if name not in there.roles:
+            yield _step(f"create role {name}: {role.why}", f"DROP ROLE {name}", CreateRole(name))
+        now, then = attributes(there.roles.get(name, NEW_ROLE)), attributes(role)
+        if now != then:
+            changed = [pair for pair in zip(now, then, strict=True) if pair[0] != pair[1]]
+            old, new = (" ".join(words) for words in zip(*changed, strict=True))
+            yield _step(
+                f"alter role {name}: {new}",
+                f"ALTER ROLE {name} {old}",
+                AlterRole(name, then),
+                old,
+                new,
+            )
+
+
+def _memberships(wanted: Mapping[str, DesiredRole], there: Found) -> Iterator[Step]:
+    for name, role in wanted.items():
+        now = there.roles.get(name, NEW_ROLE).member_of
+        for group in sorted(role.member_of - now):
+            yield _step(
+                f"make {name} a member of {group}",
+                f"REVOKE {group} FROM {name}",
+                GrantRole(group, name),
+                after=f"GRANT {group} TO {name}",
+            )
+        for group in sorted(now - role.member_of):
+            yield _step(
+                f"take {name} out of {group}",
+                f"GRANT {group} TO {name}",
+                RevokeRole(group, name),
+                before=f"GRANT {group} TO {name}",
+            )
+
+
+def _role_settings(wanted: Mapping[str, DesiredRole], there: Found) -> Iterator[Step]:
+    for name, role in wanted.items():
+        now = there.roles.get(name, NEW_ROLE).settings
+        for setting, value in (role.settings or {}).items():
+            old = now.get(setting)
+            if old != value:
+                back = f"RESET {setting}" if old is None else f"SET {setting} = '{old}'"
+                yield _step(
+                    f"for {name}, set {setting} = {value}",
+                    f"ALTER ROLE {name} {back}",
+                    SetRoleSetting(name, setting, value),
+                    "" if old is None else f"{setting} = {old}",
+                    f"{setting} = {value}",
+                )
+
+
+def _database(config: Config, there: Found) -> Iterator[Step]:
+    name, owner = config.settings.postgres.database, role_names(config).owner
+    if there.database_owner is None:
+        yield _step(
+            f"create database {name}, owned by {owner}",
+            f"DROP DATABASE {name}, with everything in it",
+            CreateDatabase(name, owner),
+        )
+    elif there.database_owner != owner:
+        yield _owner("database", name, there.database_owner, owner)
+    if there.schema_owner != owner:
+        yield _owner("schema", SCHEMA, there.schema_owner, owner)
+
+
+def _owner(kind: str, name: str, old: str, new: str) -> Step:
+    action = SetOwner("database" if kind == "database" else "schema", name, new)
+    return _step(
+        f"give {kind} {name} to {new}",
+        f"ALTER {kind.upper()} {name} OWNER TO {old}",
+        action,
+        old,
+        new,
+    )
+
+
+def _extensions(there: Found) -> Iterator[Step]:
+    for name in EXTENSIONS:
+        now, newest = there.extensions.get(name), there.available.get(name, "")
+        if now is None:
+            yield _step(f"create extension {name}", f"DROP EXTENSION {name}", CreateExtension(name))
+        elif newest and now != newest:
+            yield _step(
+                f"update extension {name} to the installed version",
+                "none: restore the database to go back",
+                CreateExtension(name),
+                now,
+                newest,
+            )
+
+
+def _privileges(config: Config, there: Found) -> Iterator[Step]:
+    """The owners' own rights come with ownership, and other people's roles are theirs."""
+    wanted = privileges(config)
+    owner = role_names(config).owner
+    surplus = {
+        privilege
+        for privilege in there.privileges - wanted
+        if managed(config, privilege) and privilege.grantee not in (owner, SUPERUSER)
+    }
+    for privilege in sorted(surplus):
+        yield _step(
+            f"revoke {_words(privilege, 'from')}",
+            f"GRANT {_words(privilege, 'TO')}",
+            Revoke(privilege),
+        )
+    for privilege in sorted(wanted - there.privileges):
+        yield _step(
+            f"grant {_words(privilege, 'to')}",
+            f"REVOKE {_words(privilege, 'FROM')}",
+            Grant(privilege),
+        )
+
+
+def _words(privilege: Privilege, preposition: str) -> str:
+    if privilege.kind in ("tables", "sequences"):
+        place = f"all new {privilege.kind} in schema {privilege.name}"
+    else:
+        place = f"{privilege.kind} {privilege.name}"
+    return f"{privilege.privilege} on {place} {preposition} {privilege.grantee}"
+
+
+def _passwords(config: Config, wanted: Mapping[str, DesiredRole], there: Found) -> Iterator[Step]:
+    for name, role in wanted.items():
+        now = there.roles.get(name, NEW_ROLE)
+        if role.password_variable is None or now.password == "hidden":
+            continue
+        if now.password != "scram-sha-256" or now.password_matches is False:
+            yield _step(
+                f"set the password of {name} to {role.password_variable} of .env",
+                "put the old password into .env and run `rfdata up`",
+                SetPassword(name, config.secret(role.password_variable)),
+                "" if now.password == "none" else f"another password ({now.password})",
+                f"{role.password_variable} (scram-sha-256)",
+            )

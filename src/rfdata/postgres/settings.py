@@ -146,11 +146,11 @@ def _durability(config: Config) -> dict[str, Desired]:
 
 
 def _replication() -> dict[str, Desired]:
-    """Ready for archiving without a restart, and without archive_mode: `docs/postgres.md` says why.
+    """Ready for archiving without a restart, and without archive_mode.
 
-    Backups receive the WAL as a stream, into a replication slot's keeping. archive_mode=on with an
+    Backups take the WAL as a stream that a replication slot keeps for them. archive_mode=on with an
     empty archive_command keeps every segment until the disk is full, and with /bin/true it counts
-    as archived what nobody has.
+    as archived what nobody has (PostgreSQL 16 documentation, 20.5.3).
     """
     return {
         "archive_mode": Desired(

@@ -68,9 +68,11 @@ def render(passwords: Mapping[User, Secret]) -> str:
     )
 
 
-def parse(lines: Iterable[str], passwords: Mapping[str, Secret]) -> dict[str, AclUser]:
+def parse(
+    lines: Iterable[str], passwords: Mapping[User, Secret] | Mapping[str, Secret]
+) -> dict[str, AclUser]:
     """ACL LIST, with each user's password held against the one in .env."""
-    hashes = {name: password_hash(password) for name, password in passwords.items()}
+    hashes: dict[str, str] = {name: password_hash(each) for name, each in passwords.items()}
     users = (_user(line, hashes) for line in lines if line.strip())
     return dict(users)
 

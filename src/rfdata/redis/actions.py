@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from time import monotonic, sleep
+
 from rfdata.errors import ChangeFailed, Unreachable
 from rfdata.model.plan import SetRedisSetting
 from rfdata.redis import acl
@@ -10,6 +13,7 @@ from rfdata.redis.settings import RedisPaths
 
 TIMEOUT = 10.0
 """Seconds for each answer."""
+_POLL = 0.02
 STOP_TIMEOUT = 60.0
 """Seconds for the last flush, or for a whole snapshot where there is no AOF."""
 
@@ -70,19 +74,27 @@ def _users_differ(line: Session, paths: RedisPaths) -> bool:
 
 
 def _logged_to_disk(line: Session) -> bool:
-    found = str(line.call("INFO", "persistence"))
-    values = dict(part.split(":", 1) for part in found.splitlines() if ":" in part)
-    return (
-        values.get("aof_enabled") == "1"
-        and values.get("aof_last_write_status") == "ok"
-        and values.get("aof_rewrite_scheduled") == "0"
-        and _rewritten_once(values)
-    )
+    """Whether the AOF is whole and working.
+
+    One that was switched on a moment ago becomes whole with its first rewrite; until then Redis
+    would refuse to stop, so we wait.
+    """
+    deadline = monotonic() + STOP_TIMEOUT
+    found = _persistence(line)
+    while _first_rewrite_runs(found) and monotonic() < deadline:
+        sleep(_POLL)
+        found = _persistence(line)
+    return found["aof_enabled"] == "1" and found["aof_last_write_status"] == "ok"
 
 
-def _rewritten_once(values: dict[str, str]) -> bool:
-    """An AOF that was switched on a moment ago isn't whole until its first rewrite has ended."""
-    return values.get("aof_rewrite_in_progress") == "0" or int(values.get("aof_base_size", "0")) > 0
+def _first_rewrite_runs(found: Mapping[str, str]) -> bool:
+    at_work = found["aof_rewrite_in_progress"] == "1" or found["aof_rewrite_scheduled"] == "1"
+    return at_work and found.get("aof_base_size", "") == "0"
+
+
+def _persistence(line: Session) -> Mapping[str, str]:
+    parts = str(line.call("INFO", "persistence")).splitlines()
+    return dict(part.split(":", 1) for part in parts if ":" in part)
 
 
 def _change(line: Session, *words: str) -> None:

@@ -13,7 +13,7 @@ from rfdata.model.facts import AclUser, LogState, Probe, Probes, RedisFacts, Ser
 from rfdata.readings import Chain, Reading, single
 from rfdata.redis import acl, logs, probes
 from rfdata.redis.client import Login, Refused, Session, foreign, managed, session
-from rfdata.redis.instance import USERS, User, field, password
+from rfdata.redis.instance import USERS, User, field, password, prefix
 from rfdata.secrets import Secret
 
 SECRET_SETTINGS = frozenset(
@@ -41,7 +41,7 @@ def chains(
     """
     timeout = config.settings.verify.fact_timeout
     name = field(server)
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    where = _where(config, server, host, port)
 
     def login(user: User) -> Login:
         if config.target == "external":
@@ -91,6 +91,12 @@ def build(found: Mapping[str, Fact[Any]], server: Server) -> RedisFacts:
             foreign_network=found[f"{name}.probes.foreign_network"],
         ),
     )
+
+
+def _where(config: Config, server: Server, host: str, port: int) -> str:
+    if config.target == "external":
+        return f"the server of {prefix(server)}_URL"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _attempt(

@@ -16,6 +16,7 @@ _BLOCK = 256 * 1024
 _BUDGET = 64 * 1024 * 1024
 """Bytes that are looked at, from the newest backwards."""
 _LINE_LIMIT = 400
+_LOUD_MARK = b" # "
 _LOUD = re.compile(r"\d+:[MC] .*? # (?P<text>.*)")
 """`PID:ROLE DAY MONTH YEAR TIME # TEXT`: level # is a warning; M is the server, C its child."""
 _NO_ERROR = re.compile(
@@ -109,7 +110,9 @@ def _last_start(path: Path, size: int, budget: int) -> int | None:
 
 
 def _lines(path: Path, start: int) -> Iterator[str]:
+    """Lines that may be of level #."""
     with path.open("rb") as stream:
         stream.seek(start)
         while line := stream.readline(64 * 1024):
-            yield line.decode(errors="replace").rstrip("\n")
+            if _LOUD_MARK in line:
+                yield line.decode(errors="replace").rstrip("\n")

@@ -56,6 +56,18 @@ SETTLED = TICKED | {Outcome.WAIVED, Outcome.NOT_APPLICABLE}
 """Nobody has to do anything about these today."""
 
 
+_BAR = (
+    Outcome.PASS,
+    Outcome.ATTESTED,
+    Outcome.NOT_APPLICABLE,
+    Outcome.WAIVED,
+    Outcome.ATTEST,
+    Outcome.PENDING,
+    Outcome.UNKNOWN,
+    Outcome.FAIL,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class DecidedLine:
     """A line with the checks that decide it; what is decided without a check has none."""
@@ -73,6 +85,11 @@ class Section:
     lines: tuple[DecidedLine, ...]
     counts: tuple[tuple[Outcome, int], ...]
     """Every outcome that occurs, worst first."""
+
+    @property
+    def bar(self) -> tuple[tuple[Outcome, int], ...]:
+        """The same as a bar shows it: what is settled to the left, what is wrong to the right."""
+        return tuple(sorted(self.counts, key=lambda part: _BAR.index(part[0])))
 
     @property
     def settled(self) -> int:

@@ -27,9 +27,10 @@ _STYLES = {
 _BARS = dict(zip(Outcome, "✗?░▒▓██·", strict=True))
 _ASCII_BARS = dict(zip(Outcome, "x?.:~##-", strict=True))
 _LABEL = 11
+_TITLE = 31
 _NARROW = 64
 _WIDE = 100
-_LEAST = 24
+_LEAST = 20
 """Columns that text needs beside something else; with fewer it goes below."""
 
 
@@ -91,12 +92,12 @@ class _Page:
         self._console.print()
 
     def bar(self, counts: Iterable[tuple[Outcome, int]], cells: int) -> Text:
-        """Outcomes as a bar, best first, each in its own colour and its own sign."""
+        """Outcomes as a bar, each in its own colour and its own sign."""
         from rich.text import Text
 
         signs = _ASCII_BARS if self.ascii else _BARS
         bar = Text()
-        for outcome, share in reversed(_shares(dict(counts), cells)):
+        for outcome, share in _shares(dict(counts), cells):
             bar.append(signs[outcome] * share, style=_STYLES[outcome])
         return bar
 
@@ -124,15 +125,16 @@ def _header(page: _Page, report: Report) -> None:
 def _section(page: _Page, section: Section) -> None:
     from rich.text import Text
 
+    room = min(_TITLE, page.width - 14)
     row = Text(f"{section.number:>2}  ", style="dim")
-    row.append(f"{section.title[:29]:<29}  ")
+    row.append(f"{section.title[:room]:<{room}} ")
     if page.width >= _NARROW:
-        row += page.bar(section.counts, 24 if page.width >= _WIDE else 10)
+        row += page.bar(section.bar, 24 if page.width >= _WIDE else 10)
     row.append(f" {section.settled:>3}/{len(section.lines):<3} ")
     words = Text(", ").join(
         Text(f"{count} {outline.WORDS[outcome].lower()}", style=_STYLES[outcome])
         for outcome, count in section.counts
-        if outcome is not Outcome.PASS
+        if outcome not in outline.SETTLED
     )
     page.row(words, before=row)
 
@@ -166,8 +168,9 @@ def _grouped(page: _Page, lines: list[DecidedLine]) -> None:
     groups: dict[str, list[str]] = {}
     for part in lines:
         groups.setdefault(_waits_for(part), []).append(part.line.id)
+    room = min(max(map(len, groups)), page.width // 2) + 4
     for name, ids in groups.items():
-        page.row(outline.ranges(ids), before=f"  {name}  ")
+        page.row(outline.ranges(ids), before=f"  {name}".ljust(room))
 
 
 def _waits_for(part: DecidedLine) -> str:
@@ -214,7 +217,7 @@ def _check(page: _Page, check: CheckResult) -> None:
 
 
 def _shares(counts: Mapping[Outcome, int], cells: int) -> list[tuple[Outcome, int]]:
-    """Cells in proportion to counts, at least one for each outcome, worst first.
+    """Cells in proportion to counts, at least one for each outcome.
 
     >>> [share for _, share in _shares({Outcome.FAIL: 1, Outcome.PASS: 99}, 10)]
     [1, 9]

@@ -220,3 +220,12 @@ def _addresses(host: str) -> tuple[str, ...]:
         return tuple(sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None)}))
     except socket.gaierror:
         return ()
+
+
+def url_place(config: Config, variable: str) -> tuple[str, int]:
+    """Host and port of a URL in .env. Raises Unreachable when it isn't there."""
+    url = config.env.get(variable)
+    if url is None or not len(url):
+        raise Unreachable(f"{variable} is not in .env")
+    parts = parse_url(variable, url, None)
+    return parts.host, parts.port

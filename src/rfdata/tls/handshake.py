@@ -45,7 +45,7 @@ class Handshake:
     """How one attempt to agree on TLS ended, with a server that did answer."""
 
     refused_by: Literal["nobody", "server", "client"]
-    """server: it sent an alert or said no; client: our side turned its certificate or offer down."""
+    """server: it sent an alert or said no; client: our side turned its certificate down."""
     version: str
     """For example "TLSv1.3"; empty when refused."""
     detail: str
@@ -78,7 +78,7 @@ def trusting(ca_file: Path | None) -> ssl.SSLContext:
 
 def trusting_stranger() -> ssl.SSLContext:
     """A client that trusts only a CA made this moment, whose key is already gone."""
-    from rfdata.tls.authority import stranger
+    from rfdata.tls.signing import stranger
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -112,7 +112,8 @@ def offer(
 ) -> Handshake:
     """Try a handshake with this context, say nothing more, and tell who refused it if any.
 
-    Raises Unreachable when nothing answers or the connection breaks without an alert.
+    Raises Unreachable when nothing answers, when the connection breaks without an alert, and
+    when our own library can't do it: none of that is a refusal.
     """
     began = perf_counter()
     with connected(host, port, timeout) as plain:
@@ -125,11 +126,10 @@ def offer(
         except ssl.SSLCertVerificationError as error:
             detail = f"the client turned the certificate down: {error.verify_message}"
             return Handshake("client", "", detail, _since(began))
-        except ssl.SSLEOFError:
-            raise
         except ssl.SSLError as error:
-            who, whose = _refuser(error)
-            return Handshake(who, "", f"{whose}: {_reason(error)}", _since(began))
+            if "ALERT" not in (error.reason or ""):
+                raise  # our own library's trouble: nobody refused anything
+            return Handshake("server", "", f"the server's alert: {_reason(error)}", _since(began))
     return Handshake("nobody", version, f"{version} with {cipher}", _since(began))
 
 
@@ -181,13 +181,6 @@ def _start(plain: socket.socket, starttls: StartTls) -> str:
     if answer:
         raise ConnectionError("what answers there is not a PostgreSQL that is ready to talk")
     raise ConnectionError("the server closed the connection")
-
-
-def _refuser(error: ssl.SSLError) -> tuple[Literal["server", "client"], str]:
-    """An alert came from the server; every other error is our own library's."""
-    if "ALERT" in (error.reason or ""):
-        return "server", "the server's alert"
-    return "client", "the client's TLS library"
 
 
 def _reason(error: Exception) -> str:

@@ -99,7 +99,7 @@ def program(pid: int) -> str | None:
 
 def executable(pid: int) -> str | None:
     try:
-        return os.readlink(PROC / str(pid) / "exe").removesuffix(" (deleted)")
+        return str((PROC / str(pid) / "exe").readlink()).removesuffix(" (deleted)")
     except OSError:
         return None
 
@@ -131,7 +131,7 @@ def wait_until_gone(process: Running, timeout: float) -> bool:
 def describe(process: Running) -> Process:
     """The process as a fact. Raises ProcessLookupError when it ended meanwhile."""
     try:
-        owner = os.stat(PROC / str(process.pid)).st_uid
+        owner = (PROC / str(process.pid)).stat().st_uid
     except FileNotFoundError as error:
         raise ProcessLookupError(f"process {process.pid} has ended") from error
     return Process(

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from rfdata import files
 from rfdata.errors import ChangeFailed, Unreachable
 from rfdata.model.facts import Limits
 from rfdata.targets.native.identity import PROC, Running, family
@@ -133,7 +134,7 @@ def _trees() -> Iterator[Tree]:
         fields, _, after = line.partition(" - ")
         kind, _, options = after.split(" ", 2)
         root, mount = fields.split(" ")[3:5]
-        place = Path(_unescape(mount))
+        place = Path(unescape(mount))
         if kind == "cgroup2":
             yield Tree(2, place, root, frozenset(_words(place / "cgroup.controllers")))
         elif kind == "cgroup":
@@ -167,7 +168,7 @@ def _make(tree: Tree, folder: Path) -> None:
         if tree.version == 2:
             for name in tree.controllers.intersection(_CONTROLLERS):
                 _put(step.parent / "cgroup.subtree_control", f"+{name}")
-        step.mkdir(exist_ok=True)
+        files.make_directory(step)
 
 
 def _set(tree: Tree, folder: Path, limits: Limits) -> None:
@@ -242,10 +243,10 @@ def _join(group: Path, pid: int) -> None:
         ) from error
 
 
-def _unescape(text: str) -> str:
+def unescape(text: str) -> str:
     """Mount points hold octal escapes for spaces and the like.
 
-    >>> _unescape("/my\\\\040disk")
+    >>> unescape("/my\\\\040disk")
     '/my disk'
     """
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,12 +117,10 @@ def _holders(processes: Iterable[int]) -> Mapping[str, int]:
 
 
 def _descriptors(folder: Path) -> Iterator[str]:
+    """What each open descriptor of a process leads to; nothing of one that has ended or is hidden."""
     try:
-        names = os.listdir(folder)
+        for link in folder.iterdir():
+            with suppress(OSError):
+                yield str(link.readlink())
     except OSError:
         return
-    for name in names:
-        try:
-            yield os.readlink(folder / name)
-        except OSError:
-            continue

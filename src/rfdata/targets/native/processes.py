@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,8 @@ from rfdata.errors import ChangeFailed, Unreachable, UsageError
 from rfdata.files import Owner
 from rfdata.model.facts import Limits, Server
 from rfdata.redis.client import Refused, managed, session
-from rfdata.shell import Command, run, start as start_detached
+from rfdata.shell import Command, run
+from rfdata.shell import start as start_detached
 from rfdata.targets.base import Place, Progress
 from rfdata.targets.native import identity, limits, systemd
 from rfdata.targets.native.identity import Running
@@ -64,6 +65,10 @@ class Site:
             return Place(settings.postgres.host, settings.postgres.port, self.layout.socket_folder)
         redis = settings.redis if server == "redis" else settings.redis_durable
         return Place(redis.host, redis.port)
+
+    def address(self, server: Server) -> tuple[str, int]:
+        place = self.place(server)
+        return place.host, place.port
 
     def limits(self, server: Server) -> Limits:
         """The configured limits, as the kernel reads them back."""
@@ -114,6 +119,23 @@ def answers(site: Site, home: Home) -> bool:
     return True
 
 
+def revive(site: Site, server: Server, wanted: Callable[[], bool], progress: Progress) -> bool:
+    """Start a server that died, unless it runs, isn't wanted (any more), or someone is at it.
+
+    Returns once its process is there: whether it answers is for the next health poll.
+    """
+    home = site.layout.home(server)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(changing(home, f"revive {server}", patience=0))
+        except UsageError:
+            return False
+        if not wanted() or identity.running(home) is not None:
+            return False
+        _start(site, home, progress, wait=False)
+        return True
+
+
 @contextmanager
 def changing(home: Home, purpose: str, patience: float = LOCK_PATIENCE) -> Iterator[None]:
     """Hold the right to start or stop this server; wait while someone else has it."""
@@ -130,12 +152,12 @@ def changing(home: Home, purpose: str, patience: float = LOCK_PATIENCE) -> Itera
         yield
 
 
-def server_command(site: Site, server: Server) -> tuple[str, ...]:
+def server_command(layout: Layout, server: Server, program: str) -> tuple[str, ...]:
     """The program and its arguments; nothing secret is among them."""
-    home = site.layout.home(server)
+    home = layout.home(server)
     if server == "postgres":
-        return (str(site.programs.postgres.bin / "postgres"), "-D", str(home.data))
-    return (str(site.programs.redis.server), str(home.conf / "redis.conf"))
+        return (program, "-D", str(home.data))
+    return (program, str(home.conf / "redis.conf"))
 
 
 def last_words(home: Home, lines: int = ERROR_LINES) -> str:
@@ -154,16 +176,15 @@ def last_words(home: Home, lines: int = ERROR_LINES) -> str:
     return "\n".join([f"the end of {newest}:", *text.splitlines()[-lines:]])
 
 
-def _start(site: Site, home: Home, progress: Progress) -> None:
+def _start(site: Site, home: Home, progress: Progress, *, wait: bool = True) -> None:
+    """Start unless it runs, then wait until it answers, or without `wait` until its process is there."""
     health = site.config.settings.health
     deadline = monotonic() + health.start_period + health.interval * health.retries
-    began = identity.running(home)
     started = None
-    if began is None:
-        _clear_way(home, progress)
+    if not _cleared(home, progress):
         started = _launch(site, home)
     told = monotonic() + 1
-    while not ((found := identity.running(home)) and answers(site, home)):
+    while not ((found := identity.running(home)) and (not wait or answers(site, home))):
         if found is None and _died(site, home, started):
             raise ChangeFailed(f"{home.server} did not start; {last_words(home)}", hint=_hint(home))
         if monotonic() > deadline:
@@ -184,9 +205,10 @@ def _launch(site: Site, home: Home) -> int | None:
         systemd.install(site.config)
         systemd.control(site.config, "start", home.server)
         return None
+    program = str(site.programs.program(home.server))
     groups = limits.prepare(site.layout.identity, home.server, site.limits(home.server))
     command = Command(
-        (*_wrapped(home, groups), *server_command(site, home.server)),
+        (*_wrapped(home, groups), *server_command(site.layout, home.server, program)),
         env=_OOM_ENVIRONMENT if home.server == "postgres" else {},
         cwd=home.data,
     )
@@ -213,25 +235,31 @@ def _wrapped(home: Home, groups: tuple[Path, ...]) -> tuple[str, ...]:
     return ("/bin/sh", "-c", _WRAPPER, "rfdata", score, *map(str, groups), "--", *as_user)
 
 
-def _clear_way(home: Home, progress: Progress) -> None:
-    """See to what a killed server left behind.
+def _cleared(home: Home, progress: Progress) -> bool:
+    """See to what a killed server left behind; True when the server turns out to run.
 
     Processes of it that still live must end first: a second server beside them would ruin the data.
+    Or they are one that an interrupted `up` has just set going.
+
     PostgreSQL refuses to start while its pid file names any living process of its user, also one
     that got the number later; only such a file is removed, everything else it judges itself.
     """
     deadline = monotonic() + LEFTOVER_PATIENCE
-    while left := identity.leftovers(home):
+    while identity.running(home) is None:
+        left = identity.leftovers(home)
+        if not left:
+            if identity.strangers_pid(home) is not None:
+                files.remove(home.pid_file)
+            return False
         if monotonic() > deadline:
-            numbers = ", ".join(map(str, left))
+            numbers = " ".join(map(str, left))
             raise ChangeFailed(
                 f"{home.server} was killed, but processes of it still work on its data: {numbers}",
-                hint=f"end them (kill {numbers.replace(',', '')}), then run `rfdata up` again",
+                hint=f"end them (kill {numbers}), then run `rfdata up` again",
             )
         progress(f"waiting for what a killed {home.server} left behind")
         sleep(POLL)
-    if identity.strangers_pid(home) is not None:
-        files.remove(home.pid_file)
+    return True
 
 
 def _make_socket_folder(layout: Layout, home: Home) -> None:

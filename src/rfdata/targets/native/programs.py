@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from rfdata.config.load import Config
+from rfdata.errors import ProgramMissing
+from rfdata.model.facts import Server, ServerPrograms
 from rfdata.runtime.find import PostgresRuntime, RedisRuntime, find_postgres, find_redis
 from rfdata.shell import Command, run
 
@@ -32,16 +34,40 @@ class Programs:
         named = self._native.redis_server
         return find_redis(Path(named) if named else None)
 
+    def program(self, server: Server) -> Path:
+        """The file that becomes the server."""
+        return self.postgres.bin / "postgres" if server == "postgres" else self.redis.server
+
+    def described(self, server: Server) -> ServerPrograms:
+        """As a fact."""
+        program = self.program(server)
+        found = self.postgres if server == "postgres" else self.redis
+        return ServerPrograms(
+            version=found.version,
+            origin=found.origin,
+            path=str(program),
+            locale=self.locale if server == "postgres" else (),
+            notifies=_holds(program, b"sd_notify"),
+        )
+
     @cached_property
     def locale(self) -> Locale:
         """initdb's arguments for the best locale of this host (decisions, 12)."""
-        known = run(Command(("locale", "-a"), timeout=10)).stdout.lower().replace("-", "").split()
-        if "en_us.utf8" in known:
+        if "en_us.utf8" in _locales():
             return EN_US
-        return ICU if holds(self.postgres.bin / "postgres", b"ucol_open") else PLAIN
+        return ICU if _holds(self.program("postgres"), b"ucol_open") else PLAIN
 
 
-def holds(program: Path, name: bytes) -> bool:
+def _locales() -> list[str]:
+    """Names as `locale -a` prints them, in one spelling; nothing where there is no such program."""
+    try:
+        printed = run(Command(("locale", "-a"), timeout=10), check=False).stdout
+    except ProgramMissing:
+        return []
+    return printed.lower().replace("-", "").split()
+
+
+def _holds(program: Path, name: bytes) -> bool:
     """Whether a program's file names a function of a library, so was built with it."""
     with (
         open(program, "rb") as stream,

@@ -10,7 +10,7 @@ from rfdata.config.load import Config
 from rfdata.errors import ChangeFailed, UsageError
 from rfdata.model.facts import SERVERS, Limits, Server
 from rfdata.shell import Command, Completed, run
-from rfdata.targets.native.layout import Home, Layout
+from rfdata.targets.native.layout import Layout
 
 UNITS = Path("/etc/systemd/system")
 BOOTED = Path("/run/systemd/system")
@@ -127,7 +127,12 @@ def agent_unit(config: Config, layout: Layout, command: Sequence[str]) -> str:
 def install(config: Config) -> None:
     """Let systemd read the units anew, and start them at every boot."""
     _systemctl("daemon-reload")
-    _systemctl("enable", *(unit_name(config, part) for part in (*SERVERS, "agent")))
+    _systemctl("enable", *_installed(config))
+
+
+def disable(config: Config) -> None:
+    """After `down`, a reboot starts nothing."""
+    _systemctl("disable", *_installed(config))
 
 
 def control(config: Config, verb: str, part: Server | str) -> None:
@@ -157,6 +162,11 @@ def survives_reboot(config: Config) -> bool:
 
 def active(config: Config, part: Server | str) -> bool:
     return _systemctl("is-active", "--quiet", unit_name(config, part), check=False).code == 0
+
+
+def _installed(config: Config) -> list[str]:
+    parts = (*SERVERS, "agent")
+    return [unit_name(config, part) for part in parts if unit_path(config, part).exists()]
 
 
 def _systemctl(*arguments: str, check: bool = True) -> Completed:

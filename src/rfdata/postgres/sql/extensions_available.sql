@@ -1,0 +1,1 @@
+SELECT name, coalesce(default_version, '') FROM pg_available_extensions

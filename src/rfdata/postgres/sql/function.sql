@@ -1,0 +1,1 @@
+SELECT to_regprocedure(%(name)s)::text

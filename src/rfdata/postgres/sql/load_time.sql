@@ -1,0 +1,1 @@
+SELECT pg_conf_load_time()

@@ -1,0 +1,300 @@
+"""The native target: servers as processes of this host, read and changed through one interface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from rfdata import files
+from rfdata.config.load import Config
+from rfdata.errors import ChangeFailed
+from rfdata.files import Owner
+from rfdata.model.fact import Fact, now
+from rfdata.model.facts import SERVERS, CertFacts, DeploymentFacts, Facts, Limits, Server
+from rfdata.model.plan import (
+    Action,
+    CreateSystemUser,
+    InitDatabase,
+    IssueAuthority,
+    IssueCertificate,
+    MakeDirectory,
+    ReloadServer,
+    RestartServer,
+    SetAccess,
+    SetLimits,
+    SetRedisSetting,
+    SqlAction,
+    StartServer,
+    StartWatch,
+    WriteFile,
+)
+from rfdata.postgres import actions as postgres_actions
+from rfdata.postgres import facts as postgres_facts
+from rfdata.postgres.client import operator
+from rfdata.postgres.extras import validate
+from rfdata.postgres.settings import Host
+from rfdata.readings import Chain, single, take
+from rfdata.redis import actions as redis_actions
+from rfdata.redis import facts as redis_facts
+from rfdata.redis.client import Login, managed
+from rfdata.redis.instance import REDIS_SERVERS
+from rfdata.shell import Command, run
+from rfdata.targets.base import Desired, Progress
+from rfdata.targets.deployment import (
+    build_env,
+    env_chains,
+    file_state,
+    folder_chains,
+    statements,
+)
+from rfdata.targets.native import (
+    claim,
+    host,
+    identity,
+    limits,
+    ports,
+    processes,
+    systemd,
+    watch,
+)
+from rfdata.targets.native.database import initialise
+from rfdata.targets.native.desired import UNKNOWN, desired, known_programs, redis_paths
+from rfdata.targets.native.layout import TLS_CURRENT, layout
+from rfdata.targets.native.processes import Site
+from rfdata.targets.native.programs import Programs
+from rfdata.tls import authority, certificates
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
+
+
+class NativeTarget:
+    """Servers on this host. Looked for once: the programs. Everything else is read each time."""
+
+    kind: Literal["native"] = "native"
+    can_change = True
+
+    def __init__(self, config: Config) -> None:
+        self._programs = Programs(config)
+
+    def desired(self, config: Config, facts: Facts) -> Desired:
+        """What should be there. Raises UsageError for settings that PostgreSQL itself turns down."""
+        programs = known_programs(facts)
+        if config.settings.postgres.settings:
+            validate(config, Path(programs["postgres"].path))
+        memory, cpus = facts.host.memory.content, facts.host.cpus.content
+        known = Host(memory, cpus) if memory and cpus else None
+        limited = facts.host.limits_possible.content is True
+        return desired(self._site(config), programs, known, limited=limited)
+
+    def gather(self, config: Config) -> Facts:
+        """Read everything at once. Raises UsageError when this place can't be this deployment's."""
+        site = self._site(config)
+        _require_possible(site)
+        started = now()
+        said = statements(config)
+        named = desired(site, UNKNOWN, None, limited=False)
+        found = take(_chains(site, named), config.settings.verify.fact_timeout)
+        return Facts(
+            gathered_at=started,
+            env=build_env(found),
+            postgres=postgres_facts.build(found),
+            redis=redis_facts.build(found, "redis"),
+            redis_durable=redis_facts.build(found, "redis-durable"),
+            certs=_certificates(found),
+            host=host.build(found),
+            deployment=DeploymentFacts(
+                files=found["deployment.files"],
+                folders=found["deployment.folders"],
+                resolves=found["deployment.resolves"],
+            ),
+            statements=said,
+        )
+
+    def execute(self, config: Config, action: Action, progress: Progress) -> None:
+        """Do one step. Every step may be cut short anywhere and done again."""
+        site = self._site(config)
+        _require_possible(site)
+        match action:
+            case CreateSystemUser(user):
+                _create_user(user)
+            case MakeDirectory(path, mode, user):
+                files.make_directory(path, mode=mode, owner=_owner(user))
+            case SetAccess(path, mode, user):
+                files.set_access(path, mode=mode, owner=_owner(user))
+            case WriteFile(path, content, mode, user):
+                files.write(path, content, mode=mode, owner=_owner(user))
+            case IssueAuthority(days):
+                _issue_authority(config, days)
+            case IssueCertificate(server, names, days):
+                home = site.layout.home(server)
+                folder = config.directory / "certs"
+                authority.issue_certificate(folder, home.tls, names, days, Owner.named(home.user))
+            case InitDatabase(arguments):
+                initialise(site.layout.home("postgres"), site.programs, arguments, progress)
+            case StartServer(server):
+                processes.start(site, server, progress)
+            case RestartServer(server):
+                processes.restart(site, server, progress)
+            case ReloadServer(server):
+                _reload(site, server)
+            case SetLimits(server, wanted):
+                _limit(site, server, wanted)
+            case StartWatch():
+                progress("starting the watch")
+                watch.start(config)
+            case SetRedisSetting(server):
+                redis_actions.change_setting(_admin(site, server), action)
+            case _ if isinstance(action, get_args(SqlAction)):
+                postgres_actions.execute(_operator(site), config, action)
+            case _:
+                raise ChangeFailed(f"{type(action).__name__}: no such step on the native target")
+
+    def stop(self, config: Config, progress: Progress) -> tuple[Server, ...]:
+        """First whoever would start them again, then the servers. What was written is kept."""
+        site = self._site(config)
+        _require_possible(site)
+        if not site.layout.agent.is_dir():
+            return ()
+        watch.set_wanted(site.layout, ())
+        watch.stop(config)
+        if systemd.in_charge(config):
+            systemd.disable(config)
+        stopped = []
+        for server in reversed(SERVERS):
+            progress(f"stopping {server}")
+            if processes.stop(site, server, progress):
+                stopped.append(server)
+        return tuple(reversed(stopped))
+
+    def _site(self, config: Config) -> Site:
+        return Site(config, layout(config), self._programs)
+
+
+def _require_possible(site: Site) -> None:
+    """Everything that makes it impossible from the start, before anything is done."""
+    claim.require_ours(site.layout)
+    claim.require_reachable(site.layout)
+    ports.require_allowed(site.config)
+    if systemd.in_charge(site.config):
+        systemd.require_ours(site.config)
+
+
+def _chains(site: Site, named: Desired) -> list[Chain[Any]]:
+    config, places = site.config, site.layout
+    postgres = places.home("postgres")
+    redis = [
+        chain
+        for server in REDIS_SERVERS
+        for chain in redis_facts.chains(
+            config, server, *site.address(server), places.home(server).log
+        )
+    ]
+    return [
+        *host.chains(site, named),
+        *postgres_facts.chains(
+            config,
+            socket=places.socket_folder,
+            logs_folder=postgres.log,
+        ),
+        *redis,
+        *_certificate_chains(site),
+        *env_chains(config),
+        *folder_chains(config),
+    ]
+
+
+def _certificate_chains(site: Site) -> list[Chain[Any]]:
+    config = site.config
+    ca, key = config.ca_file, config.directory / "certs" / authority.CA_KEY
+    found = [
+        single("certs.ca", str(ca), lambda: certificates.read(ca, ca)),
+        single("certs.ca_key", str(key), lambda: file_state(key)),
+    ]
+    for server in SERVERS:
+        current = site.layout.home(server).tls / TLS_CURRENT
+        path, secret = current / "server.crt", current / "server.key"
+        place = site.place(server)
+        starttls: Literal["postgres"] | None = "postgres" if server == "postgres" else None
+        timeout = config.settings.verify.fact_timeout
+        found += [
+            single(
+                f"certs.served.{server}",
+                f"TLS handshake with {place.host}:{place.port}",
+                partial(certificates.live, place.host, place.port, timeout, ca, starttls),
+            ),
+            single(f"certs.on_disk.{server}", str(path), partial(certificates.read, path, ca)),
+            single(f"certs.keys.{server}", str(secret), partial(file_state, secret)),
+        ]
+    return found
+
+
+def _certificates(found: Mapping[str, Fact[Any]]) -> CertFacts:
+    return CertFacts(
+        ca=found["certs.ca"],
+        ca_key=found["certs.ca_key"],
+        served={server: found[f"certs.served.{server}"] for server in SERVERS},
+        on_disk={server: found[f"certs.on_disk.{server}"] for server in SERVERS},
+        keys={server: found[f"certs.keys.{server}"] for server in SERVERS},
+    )
+
+
+def _owner(user: str) -> Owner | None:
+    return Owner.named(user) if user else None
+
+
+def _create_user(user: str) -> None:
+    """A system user that nobody logs in as."""
+    if host.user_exists(user):
+        return
+    group = ("--gid", user) if host.group_exists(user) else ("--user-group",)
+    options = ("--system", "--no-create-home", "--home-dir", "/nonexistent")
+    run(Command(("useradd", *options, *group, "--shell", "/usr/sbin/nologin", user)))
+
+
+def _issue_authority(config: Config, days: int) -> None:
+    folder = config.directory / "certs"
+    if not folder.is_dir():
+        files.make_directory(folder)
+    authority.issue_authority(
+        folder,
+        days,
+        f"{config.settings.deployment.name} CA",
+        config.settings.tls.renew_before_days,
+    )
+
+
+def _reload(site: Site, server: Server) -> None:
+    if server == "postgres":
+        postgres_actions.reload(_operator(site))
+    else:
+        redis_actions.reload(_admin(site, server), redis_paths(site, server))
+
+
+def _limit(site: Site, server: Server, wanted: Limits) -> None:
+    """A server that does not run gets its limits when it starts."""
+    process = identity.running(site.layout.home(server))
+    if process is None:
+        return
+    if systemd.in_charge(site.config):
+        systemd.set_limits(site.config, server, wanted)
+    else:
+        limits.enforce(site.layout.identity, server, process, wanted)
+
+
+def _admin(site: Site, server: Server) -> Login:
+    place = site.place(server)
+    return managed(site.config, server, place.host, place.port, "admin")
+
+
+def _operator(site: Site) -> postgres_actions.Connect:
+    port = site.place("postgres").port
+
+    def connect(database: str) -> AbstractContextManager[Connection[TupleRow]]:
+        return operator(site.layout.socket_folder, port, database)
+
+    return connect
