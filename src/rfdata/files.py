@@ -27,7 +27,12 @@ class Owner:
         """The owner for a system user's name; nobody in particular when we aren't root."""
         if user is None or os.geteuid() != 0:
             return Owner()
-        entry = pwd.getpwnam(user)
+        try:
+            entry = pwd.getpwnam(user)
+        except KeyError as error:
+            raise UsageError(
+                f"there is no system user {user!r}", hint="create it, or name another"
+            ) from error
         return Owner(entry.pw_uid, entry.pw_gid)
 
 
@@ -37,19 +42,25 @@ def write(
     """Replace a file in one instant: a reader sees the old bytes or the new ones, never a part.
 
     Goes through a temporary file beside it, fsync, rename and an fsync of the folder, so that a
-    crash at any point leaves either version. One writer at a time (see `lock`).
+    crash at any point leaves either version. One writer at a time (see `lock`). A symbolic link
+    is replaced by the file: what it named stays as it is.
     """
+    data = _encode(content)
     temporary = path.with_name(f".{path.name}.rfdata-new")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with open(descriptor, "wb") as stream:
-        os.fchmod(descriptor, mode)
-        if owner is not None:
-            os.fchown(descriptor, owner.uid, owner.gid)
-        stream.write(_encode(content))
-        stream.flush()
-        os.fsync(descriptor)
-    temporary.replace(path)
+    try:
+        with open(descriptor, "wb") as stream:
+            os.fchmod(descriptor, mode)
+            if owner is not None:
+                os.fchown(descriptor, owner.uid, owner.gid)
+            stream.write(data)
+            stream.flush()
+            os.fsync(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     _sync_folder(path.parent)
 
 
@@ -73,8 +84,15 @@ def truncate(path: Path, size: int) -> None:
 
 
 def make_directory(path: Path, *, mode: int = 0o755, owner: Owner | None = None) -> None:
-    """Make a folder, its missing parents (0755), and set its own mode and owner."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o755)
+    """Make a folder, its missing parents (0755 whatever the umask), and set its own mode and owner.
+
+    It is never more open than it is going to be.
+    """
+    missing = [folder for folder in path.parents if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o755, exist_ok=True)
+        folder.chmod(0o755)
+    path.mkdir(mode=mode & 0o700, exist_ok=True)
     set_access(path, mode=mode, owner=owner)
 
 
@@ -123,7 +141,9 @@ def lock(path: Path, *, purpose: str) -> Iterator[None]:
 
     The kernel gives the lock back when the holder dies, however it dies.
     """
-    with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+") as stream:
+    with open(
+        os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+", errors="replace"
+    ) as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

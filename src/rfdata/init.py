@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 import secrets as random_source
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -232,9 +232,7 @@ def _put_env(path: Path, there: str | None, content: Secret, *, external: bool) 
     if Secret(there) != content:
         copy = files.keep_copy(path)
         files.write(path, content, mode=0o600)
-        return Written(
-            path, "completed", f"missing variables added; the former one is {copy.name}"
-        )
+        return Written(path, "completed", f"missing variables added; the former one is {copy.name}")
     if open_to_others:
         return Written(path, "completed", "mode 0600 now: others could read it")
     return Written(path, "unchanged")

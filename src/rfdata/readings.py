@@ -91,7 +91,7 @@ class _Run:
 
 def explain(error: Exception) -> str:
     """One line of why a reading failed."""
-    if isinstance(error, RfdataError | FactUnread):
-        return str(error)
-    text = str(error).strip().replace("\n", " ")
+    text = " ".join(str(error).split())
+    if text and isinstance(error, RfdataError | FactUnread):
+        return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -92,12 +92,12 @@ def state(
 
 
 def exit_code(report: Report) -> int:
-    """0 all good, 1 a line or check failed, 3 something could not be read (see the design)."""
+    """3 when something could not be read: the verdict is incomplete; else 1 when something failed."""
     outcomes = {line.outcome for line in report.lines}
     outcomes |= {result.verdict.outcome for result in report.checks}
-    if Outcome.FAIL in outcomes:
-        return FAILED
-    return UNREADABLE if Outcome.UNKNOWN in outcomes else 0
+    if Outcome.UNKNOWN in outcomes:
+        return UNREADABLE
+    return FAILED if Outcome.FAIL in outcomes else 0
 
 
 def serving(facts: Facts) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rfdata.config.quantities import format_duration, format_size
 from rfdata.model.facts import Setting
+from rfdata.postgres import tuning
 from rfdata.postgres.conf import Desired
 from rfdata.postgres.differences import Change, differences, quantity, same, shown
 from rfdata.postgres.tuning import Host
@@ -206,8 +207,6 @@ class TestLive:
             cluster.run_sql("ALTER DATABASE researchflow RESET statement_timeout")
 
     def test_auto_tuned_settings_are_as_postgres_shows_them(self, cluster: Cluster) -> None:
-        from rfdata.postgres import tuning
-
         wanted = tuning.memory(cluster.config, Host(4 * 1024**3, 2))
         reloadable = {
             name: setting
@@ -216,4 +215,4 @@ class TestLive:
         }
         conf = "".join(f"{name} = '{setting.value}'\n" for name, setting in reloadable.items())
         with cluster.changed(conf=conf):
-            assert differences(reloadable | cluster.desired, cluster.facts().settings.value) == ()
+            assert differences(cluster.desired | reloadable, cluster.facts().settings.value) == ()

@@ -113,7 +113,6 @@ def test_extras_override(configure: Configure) -> None:
         "log_connections = false",
         "zero_damaged_pages = true",
         "reserved_connections = 500",
-        'work_mem = "8MB\\nfsync = off"',
     ],
 )
 def test_an_extra_that_breaks_a_promise_is_refused_by_name(

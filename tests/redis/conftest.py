@@ -104,18 +104,16 @@ class Instance:
 
     def start(self) -> None:
         """Start, and wait until it has loaded its data."""
+        before = len(self.log_text())
         self.launch()
         deadline = monotonic() + 10
-        while "Ready to accept connections" not in self.log_since_start():
-            assert monotonic() < deadline, self.log_text()
+        while "Ready to accept connections" not in self.log_text()[before:]:
+            assert monotonic() < deadline, self.log_text()[before:]
             sleep(0.01)
         self.started.append(int(self.paths.pid.read_text()))
 
     def log_text(self) -> str:
-        return self.paths.log.read_text() if self.paths.log.exists() else "no log"
-
-    def log_since_start(self) -> str:
-        return self.log_text().rpartition("Redis is starting")[2]
+        return self.paths.log.read_text() if self.paths.log.exists() else ""
 
     def kill(self) -> None:
         """kill -9, and wait until it is gone."""
@@ -182,18 +180,22 @@ def launcher() -> Iterator[Launch]:
             files.make_directory(folder)
             instance = replace(prepare(folder, server, settings), extra=extra, acl_text=acl_text)
             instance.write()
+            stack.callback(_end, instance)
             if start:
                 instance.start()
-            stack.callback(_end, instance)
             return instance
 
         yield launch
 
 
 def _end(instance: Instance) -> None:
+    """Kill what still runs, also what never became ready: only a process in this data folder."""
+    with suppress(FileNotFoundError, ValueError):
+        instance.started.append(int(instance.paths.pid.read_text()))
     for pid in instance.started:
-        if alive(pid):
-            os.kill(pid, signal.SIGKILL)
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if Path(f"/proc/{pid}/cwd").readlink() == instance.paths.data:
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture

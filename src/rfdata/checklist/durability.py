@@ -39,7 +39,11 @@ def checksums(config: Config, facts: Facts) -> Verdict:
     return is_on(facts, "data_checksums")
 
 
-@item("postgres.fsync", severity="critical", remedy="ALTER SYSTEM RESET fsync; reload")
+@item(
+    "postgres.fsync",
+    severity="critical",
+    remedy="rfdata up; by hand: ALTER SYSTEM RESET fsync; SELECT pg_reload_conf()",
+)
 def fsync(config: Config, facts: Facts) -> Verdict:
     """With fsync off, a power cut can leave a cluster that never starts again."""
     return is_on(facts, "fsync")
@@ -48,7 +52,7 @@ def fsync(config: Config, facts: Facts) -> Verdict:
 @item(
     "postgres.full_page_writes",
     severity="critical",
-    remedy="ALTER SYSTEM RESET full_page_writes; reload",
+    remedy="rfdata up; by hand: ALTER SYSTEM RESET full_page_writes; SELECT pg_reload_conf()",
 )
 def full_page_writes(config: Config, facts: Facts) -> Verdict:
     """A page half-written at a crash can only be mended from its full image in the WAL."""
@@ -58,7 +62,7 @@ def full_page_writes(config: Config, facts: Facts) -> Verdict:
 @item(
     "postgres.synchronous_commit",
     severity="high",
-    remedy="ALTER SYSTEM RESET synchronous_commit; switch it off per transaction where loss is fine",
+    remedy="rfdata up; by hand: ALTER SYSTEM RESET synchronous_commit; switch it off per transaction where loss is fine",
 )
 def synchronous_commit(config: Config, facts: Facts) -> Verdict:
     """When it is off, a crash takes back transactions that were already confirmed to the user."""
@@ -74,7 +78,7 @@ def synchronous_commit(config: Config, facts: Facts) -> Verdict:
 @item(
     "postgres.wal_level",
     severity="high",
-    remedy="ALTER SYSTEM SET wal_level = 'replica', then restart",
+    remedy="rfdata up; by hand: ALTER SYSTEM SET wal_level = 'replica', then restart",
 )
 def wal_level(config: Config, facts: Facts) -> Verdict:
     """A minimal WAL can't be archived or replayed: no base backup, no point-in-time recovery."""
@@ -90,7 +94,7 @@ def wal_level(config: Config, facts: Facts) -> Verdict:
 @item(
     "postgres.wal_senders",
     severity="medium",
-    remedy="ALTER SYSTEM SET max_wal_senders = 10, then restart",
+    remedy="rfdata up; by hand: ALTER SYSTEM SET max_wal_senders = 10, then restart",
 )
 def wal_senders(config: Config, facts: Facts) -> Verdict:
     """A base backup needs two at once; without them the first backup waits for a restart."""
@@ -100,7 +104,7 @@ def wal_senders(config: Config, facts: Facts) -> Verdict:
 @item(
     "postgres.replication_slots",
     severity="medium",
-    remedy="ALTER SYSTEM SET max_replication_slots = 10, then restart",
+    remedy="rfdata up; by hand: ALTER SYSTEM SET max_replication_slots = 10, then restart",
 )
 def replication_slots(config: Config, facts: Facts) -> Verdict:
     """A WAL receiver without a slot loses segments whenever it is away for longer than a while."""
@@ -110,7 +114,7 @@ def replication_slots(config: Config, facts: Facts) -> Verdict:
 @item(
     "postgres.slot_wal_limit",
     severity="high",
-    remedy="ALTER SYSTEM SET max_slot_wal_keep_size = '4GB'; reload",
+    remedy="rfdata up; by hand: ALTER SYSTEM SET max_slot_wal_keep_size = '4GB'; SELECT pg_reload_conf()",
 )
 def slot_wal_limit(config: Config, facts: Facts) -> Verdict:
     """A forgotten replication slot keeps all WAL from then on, until the disk is full."""
@@ -168,7 +172,7 @@ def primary(config: Config, facts: Facts) -> Verdict:
 @item(
     "postgres.autovacuum",
     severity="high",
-    remedy="ALTER SYSTEM RESET autovacuum; ALTER SYSTEM RESET track_counts; reload",
+    remedy="rfdata up; by hand: ALTER SYSTEM RESET autovacuum; ALTER SYSTEM RESET track_counts; SELECT pg_reload_conf()",
 )
 def autovacuum(config: Config, facts: Facts) -> Verdict:
     """Without it tables swell, plans go wrong, and in the end the server stops to save its counters."""

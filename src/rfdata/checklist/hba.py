@@ -23,7 +23,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 @item(
     "postgres.password_encryption",
     severity="high",
-    remedy="ALTER SYSTEM SET password_encryption = 'scram-sha-256'; reload",
+    remedy="rfdata up; by hand: ALTER SYSTEM SET password_encryption = 'scram-sha-256'; SELECT pg_reload_conf()",
 )
 def password_encryption(config: Config, facts: Facts) -> Verdict:
     """The next password that anyone sets would be stored as md5."""
@@ -31,7 +31,11 @@ def password_encryption(config: Config, facts: Facts) -> Verdict:
     return judge(found.value.value == "scram-sha-256", "scram-sha-256", found.value.value, found)
 
 
-@item("postgres.ssl", severity="critical", remedy="ALTER SYSTEM SET ssl = on; reload")
+@item(
+    "postgres.ssl",
+    severity="critical",
+    remedy="rfdata up; by hand: ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf()",
+)
 def ssl(config: Config, facts: Facts) -> Verdict:
     """Without TLS, everyone on the way reads the passwords and rows."""
     if tls_optional(config):
@@ -43,7 +47,7 @@ def ssl(config: Config, facts: Facts) -> Verdict:
 @item(
     "postgres.tls_minimum",
     severity="high",
-    remedy="ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.2'; reload",
+    remedy="rfdata up; by hand: ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.2'; SELECT pg_reload_conf()",
 )
 def tls_minimum(config: Config, facts: Facts) -> Verdict:
     """TLS 1.0 and 1.1 are broken: an attacker on the way talks both sides down to them."""

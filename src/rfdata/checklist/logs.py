@@ -62,7 +62,7 @@ def log_min_duration_statement(config: Config, facts: Facts) -> Verdict:
 @item(
     "postgres.log_connections",
     severity="medium",
-    remedy="ALTER SYSTEM SET log_connections = on; reload",
+    remedy="rfdata up; by hand: ALTER SYSTEM SET log_connections = on; SELECT pg_reload_conf()",
 )
 def log_connections(config: Config, facts: Facts) -> Verdict:
     """After a break-in the first question is who was connected; log_statement doesn't tell."""
@@ -72,7 +72,7 @@ def log_connections(config: Config, facts: Facts) -> Verdict:
 @item(
     "postgres.log_disconnections",
     severity="low",
-    remedy="ALTER SYSTEM SET log_disconnections = on; reload",
+    remedy="rfdata up; by hand: ALTER SYSTEM SET log_disconnections = on; SELECT pg_reload_conf()",
 )
 def log_disconnections(config: Config, facts: Facts) -> Verdict:
     """How long somebody stayed, and which service opens a connection for each query."""
@@ -82,7 +82,7 @@ def log_disconnections(config: Config, facts: Facts) -> Verdict:
 @item(
     "postgres.log_line_prefix",
     severity="low",
-    remedy="ALTER SYSTEM SET log_line_prefix = '%m [%p] user=%u db=%d client=%h '; reload",
+    remedy="rfdata up; by hand: ALTER SYSTEM SET log_line_prefix = '%m [%p] user=%u db=%d client=%h '; SELECT pg_reload_conf()",
 )
 def log_line_prefix(config: Config, facts: Facts) -> Verdict:
     """A line without a time and a process can't be laid beside any other."""
@@ -100,7 +100,7 @@ def log_line_prefix(config: Config, facts: Facts) -> Verdict:
 @item(
     "postgres.log_lock_waits",
     severity="low",
-    remedy="ALTER SYSTEM SET log_lock_waits = on; reload",
+    remedy="rfdata up; by hand: ALTER SYSTEM SET log_lock_waits = on; SELECT pg_reload_conf()",
 )
 def log_lock_waits(config: Config, facts: Facts) -> Verdict:
     """Half of all "the database is slow" is someone waiting for someone else's lock."""
@@ -110,7 +110,7 @@ def log_lock_waits(config: Config, facts: Facts) -> Verdict:
 @item(
     "postgres.logging_collector",
     severity="medium",
-    remedy="ALTER SYSTEM SET logging_collector = on, then restart (rfdata up does)",
+    remedy="rfdata up; by hand: ALTER SYSTEM SET logging_collector = on, then restart",
     host=True,
 )
 def logging_collector(config: Config, facts: Facts) -> Verdict:

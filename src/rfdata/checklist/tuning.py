@@ -73,7 +73,7 @@ def checkpoint_completion_target(config: Config, facts: Facts) -> Verdict:
 @item(
     "postgres.reserved_connections",
     severity="medium",
-    remedy="ALTER SYSTEM RESET superuser_reserved_connections, then restart",
+    remedy="rfdata up; by hand: ALTER SYSTEM RESET superuser_reserved_connections, then restart",
 )
 def reserved_connections(config: Config, facts: Facts) -> Verdict:
     """When all connections are taken, the operator has to get in to free some."""

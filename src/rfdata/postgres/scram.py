@@ -21,10 +21,10 @@ ITERATIONS = 4096
 
 _SALT_BYTES = 16
 _MOST_ITERATIONS = 10_000_000
-"""A server that asks for more only wants to keep us busy."""
+"""Whoever asks for more only wants to keep us busy."""
 
 _VERIFIER = re.compile(
-    r"SCRAM-SHA-256\$(\d+):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)"
+    r"SCRAM-SHA-256\$(\d{1,9}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)"
 )
 _PROHIBITED = (
     stringprep.in_table_c12,
@@ -51,7 +51,7 @@ def verifier(password: Secret, salt: bytes | None = None, iterations: int = ITER
 def matches(stored: Secret, password: Secret) -> bool:
     """Whether a stored verifier is this password's."""
     match = _VERIFIER.fullmatch(stored.reveal())
-    if match is None:
+    if match is None or not 0 < int(match[1]) <= _MOST_ITERATIONS:
         return False
     try:
         salt = base64.b64decode(match[2], validate=True)

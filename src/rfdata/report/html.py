@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import UTC, datetime
 from importlib import resources
 
 from rfdata.model.verdict import CheckResult, Outcome, Report, worst
 from rfdata.report import outline
 from rfdata.report.outline import DecidedLine, visible
 
-_BAD = (Outcome.FAIL, Outcome.UNKNOWN)
-_MOST_URGENT = 12
+_MOST_URGENT = 8
+_MOST_UNFOLDED = 20
 
 
 def render(report: Report) -> str:
@@ -31,22 +32,25 @@ def render(report: Report) -> str:
     )
     css, js = _read("page.css"), _read("page.js")
     found = outline.sections(report)
-    lines = [part for section in found for part in section.lines]
+    wrong = [p for section in found for p in section.lines if p.line.outcome in outline.BAD]
     counts = {outcome: report.count(outcome) for outcome in Outcome}
     return environment.from_string(_read("template.html.j2")).render(
         report=report,
         sections=found,
         strays=outline.strays(report),
-        urgent=[part for part in lines if part.line.outcome in _BAD][:_MOST_URGENT],
+        urgent=wrong[:_MOST_URGENT],
+        more=len(wrong[_MOST_URGENT:]),
+        unfolded=[part.line.id for part in wrong if part.line.outcome is Outcome.FAIL][
+            :_MOST_UNFOLDED
+        ],
         headline=outline.headline(report),
         detail=outline.detail(report),
         verified=dict(outline.about(report))["Verified"],
         worst=_mark(report),
-        chips=[(outcome, n) for outcome, n in counts.items() if n or outcome in _BAD],
+        chips=[(outcome, n) for outcome, n in counts.items() if n or outcome in outline.BAD],
         words=outline.WORDS,
         meanings=outline.MEANINGS,
-        bad=_BAD,
-        quiet=(Outcome.PASS, Outcome.NOT_APPLICABLE),
+        bad=outline.BAD,
         css=Markup(css),  # noqa: S704  our own file
         js=Markup(js),  # noqa: S704  our own file
         css_hash=_hash(css),
@@ -58,15 +62,19 @@ def _mark(report: Report) -> Outcome:
     """The outcome whose sign stands beside the headline: nothing bad is a pass, whatever waits."""
     outcomes = [line.outcome for line in report.lines]
     outcomes += [check.verdict.outcome for check in outline.strays(report)]
-    return worst([*(outcome for outcome in outcomes if outcome in _BAD), Outcome.PASS])
+    return worst([*(outcome for outcome in outcomes if outcome in outline.BAD), Outcome.PASS])
 
 
 def _difference(part: DecidedLine) -> str:
     """What is wrong with a line, in a few words."""
-    for check in part.checks:
-        if check.verdict.outcome is part.line.outcome is Outcome.FAIL:
-            return f"expected {check.verdict.expected}, found {check.verdict.actual}"
-    return part.line.reason
+    if not part.bad:
+        return part.line.reason
+    first, *others = part.bad
+    verdict = first.verdict
+    said = f"expected {verdict.expected}, found {verdict.actual}"
+    if verdict.outcome is Outcome.UNKNOWN:
+        said = verdict.note
+    return f"{said} (and {len(others)} more)" if others else said
 
 
 def _read_at(check: CheckResult) -> str:
@@ -74,9 +82,13 @@ def _read_at(check: CheckResult) -> str:
     if finished is None:
         return ""
     if started is None:
-        return outline.moment(finished)
+        return _clock(finished)
     took = (finished - started).total_seconds() * 1000
-    return f"{outline.moment(finished)}, in {took:.0f} ms"
+    return f"{_clock(finished)}, in {took:.0f} ms"
+
+
+def _clock(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%H:%M:%S UTC")
 
 
 def _short(digest: str) -> str:

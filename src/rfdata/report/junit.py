@@ -61,16 +61,8 @@ def _case(suite: ElementTree.Element, decided: DecidedLine) -> None:
 
 
 def _message(decided: DecidedLine) -> str:
-    line = decided.line
-    if line.outcome is Outcome.FAIL and not line.reason:
-        worst = next((c for c in decided.checks if c.verdict.outcome is Outcome.FAIL), None)
-        if worst:
-            return f"expected {worst.verdict.expected}, found {worst.verdict.actual}"
-    return (
-        f"{outline.WORDS[line.outcome]}: {line.reason}"
-        if line.reason
-        else outline.WORDS[line.outcome]
-    )
+    word, reason = outline.WORDS[decided.line.outcome], decided.line.reason
+    return f"{word}: {reason}" if reason else word
 
 
 def _evidence(check: CheckResult) -> str:
@@ -81,7 +73,7 @@ def _evidence(check: CheckResult) -> str:
         "read from": verdict.read_from,
         "note": verdict.note,
     }
-    if verdict.outcome in (Outcome.FAIL, Outcome.UNKNOWN):
+    if verdict.outcome in outline.BAD:
         rows |= {"why": item.why, "what to do": item.remedy}
     said = [f"{item.id} ({item.severity}): {verdict.outcome.value}"]
     return "\n".join(said + [f"  {name}: {text}" for name, text in rows.items() if text])

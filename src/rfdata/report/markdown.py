@@ -11,14 +11,15 @@ from rfdata.report.outline import DecidedLine, Section, visible
 
 
 def render(report: Report) -> str:
-    """GitHub-flavoured Markdown."""
+    """GitHub-flavoured Markdown. A check's evidence stands under the first line that it decides."""
     parts = [*_header(report)]
+    shown: set[str] = set()
     for section in outline.sections(report):
-        parts += _section(section)
+        parts += _section(section, shown)
     if outside := outline.strays(report):
         parts += ["", "## Checks outside the checklist", ""]
         for check in outside:
-            parts += [f"- {_check(check)[2:]}", *_more(check, "  ")]
+            parts += [f"- {_check(check)}", *_more(check, "  ")]
     return "\n".join(parts) + "\n"
 
 
@@ -34,31 +35,41 @@ def _header(report: Report) -> Iterator[str]:
     yield f"| **All** | **{len(report.lines)}** | |"
 
 
-def _section(section: Section) -> Iterator[str]:
+def _section(section: Section, shown: set[str]) -> Iterator[str]:
     title = f"{section.number} {section.title}".rstrip()
     yield f"\n## {title}\n\n{section.settled} of {len(section.lines)} settled.\n"
     for decided in section.lines:
-        yield from _line(decided)
+        yield from _line(decided, shown)
 
 
-def _line(decided: DecidedLine) -> Iterator[str]:
+def _line(decided: DecidedLine, shown: set[str]) -> Iterator[str]:
     line = decided.line
     tick = "x" if line.outcome in outline.TICKED else " "
     said = "" if line.outcome is Outcome.PASS else f" — **{outline.WORDS[line.outcome].lower()}**"
-    reason = f": {_plain(line.reason)}" if line.reason else ""
+    reason = f": {_plain(decided.reason)}" if decided.reason else ""
     yield f"- [{tick}] **{_plain(line.id)}** {_plain(line.text)}{said}{reason}"
-    for check in decided.checks:
-        yield _check(check)
+    fresh = [check for check in decided.checks if check.item.id not in shown]
+    for check in fresh:
+        yield f"  - {_check(check)}"
         yield from _more(check, "    ")
+    if above := [_brief(check) for check in decided.checks if check.item.id in shown]:
+        yield f"  - {'Also decided' if fresh else 'Decided'} by checks above: {', '.join(above)}"
+    shown.update(check.item.id for check in fresh)
     if decided.others:
         yield f"  - Decided by {', '.join(_code(name) for name in decided.others)}"
     if line.deviation:
         yield f"  - Differs from the checklist: {_plain(line.deviation)}"
 
 
+def _brief(check: CheckResult) -> str:
+    outcome = check.verdict.outcome
+    said = "" if outcome is Outcome.PASS else f" **{outline.WORDS[outcome].lower()}**"
+    return _code(check.item.id) + said
+
+
 def _check(check: CheckResult) -> str:
     verdict = check.verdict
-    said = [f"  - {_code(check.item.id)} **{outline.WORDS[verdict.outcome].lower()}**"]
+    said = [f"{_code(check.item.id)} **{outline.WORDS[verdict.outcome].lower()}**"]
     if verdict.expected or verdict.actual:
         said.append(f"expected {_code(verdict.expected)}, found {_code(verdict.actual)}")
     if verdict.read_from:
@@ -71,7 +82,7 @@ def _check(check: CheckResult) -> str:
 def _more(check: CheckResult, indent: str) -> Iterator[str]:
     if check.verdict.note:
         yield f"{indent}- Note: {_plain(check.verdict.note)}"
-    if check.verdict.outcome in (Outcome.FAIL, Outcome.UNKNOWN):
+    if check.verdict.outcome in outline.BAD:
         yield f"{indent}- Why it matters: {_plain(check.item.why)}"
         yield f"{indent}- What to do: {_plain(check.item.remedy)}"
 

@@ -51,6 +51,7 @@ MEANINGS = {
     Outcome.NOT_APPLICABLE: "there is nothing to look at here, for the reason given",
 }
 
+BAD = (Outcome.FAIL, Outcome.UNKNOWN)
 TICKED = frozenset({Outcome.PASS, Outcome.ATTESTED})
 SETTLED = TICKED | {Outcome.WAIVED, Outcome.NOT_APPLICABLE}
 """Nobody has to do anything about these today."""
@@ -74,8 +75,28 @@ class DecidedLine:
 
     line: LineResult
     checks: tuple[CheckResult, ...]
+    """Worst first."""
     others: tuple[str, ...]
     """What else decides it: `drill:NAME`, `attestation`, `capability:NAME`, `target:NAME`."""
+
+    @property
+    def bad(self) -> tuple[CheckResult, ...]:
+        """The checks that make it fail, or that leave it unknown."""
+        if self.line.outcome not in BAD:
+            return ()
+        return tuple(c for c in self.checks if c.verdict.outcome is self.line.outcome)
+
+    @property
+    def reason(self) -> str:
+        """The line's reason, without what stands in its checks' own evidence anyway."""
+        reason = self.line.reason
+        for check in self.bad:
+            verdict = check.verdict
+            for told in (f"expected {verdict.expected}; found {verdict.actual}", verdict.note):
+                reason = reason.replace(f"{check.item.id}: {told}", "")
+        return (
+            "; ".join(part for part in reason.split("; ") if part.strip()) if self.bad else reason
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +122,7 @@ def sections(report: Report) -> tuple[Section, ...]:
     checks = {check.item.id: check for check in report.checks}
     grouped: dict[int, list[DecidedLine]] = {}
     for line in report.lines:
-        found = tuple(checks[id] for id in line.decided_by if id in checks)
+        found = tuple(sorted((checks[id] for id in line.decided_by if id in checks), key=_rank))
         others = tuple(id for id in line.decided_by if id not in checks)
         grouped.setdefault(line.section, []).append(DecidedLine(line, found, others))
     return tuple(
@@ -119,8 +140,7 @@ def counts(lines: Iterable[LineResult]) -> tuple[tuple[Outcome, int], ...]:
 def strays(report: Report) -> tuple[CheckResult, ...]:
     """Checks that fail or could not run, and decide no line: they need attention all the same."""
     used = {id for line in report.lines for id in line.decided_by}
-    bad = (Outcome.FAIL, Outcome.UNKNOWN)
-    return tuple(c for c in report.checks if c.item.id not in used and c.verdict.outcome in bad)
+    return tuple(c for c in report.checks if c.item.id not in used and c.verdict.outcome in BAD)
 
 
 def headline(report: Report) -> str:
@@ -221,6 +241,10 @@ def _spelled(match: re.Match[str]) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _rank(check: CheckResult) -> int:
+    return list(Outcome).index(check.verdict.outcome)
 
 
 def _next(id: str) -> str:

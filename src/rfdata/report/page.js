@@ -1,19 +1,26 @@
 (() => {
   "use strict";
+  const FEW = 3;
   const root = document.documentElement;
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const cards = new Map(all(".check").map((card) => [card.querySelector("code").textContent, card]));
+  const evidence = (box) => {
+    const named = all(".refs a", box);
+    return named.length > FEW * 5 ? "" : named.map((link) => cards.get(link.textContent)?.textContent ?? "").join(" ");
+  };
   const lines = all(".line").map((box) => ({
     box,
     outcome: box.dataset.outcome,
     section: box.closest(".section").dataset.section,
     tile: document.querySelector(`.map a[href="#${box.id}"]`),
-    words: box.textContent.toLowerCase(),
+    words: `${box.textContent} ${evidence(box)}`.toLowerCase(),
   }));
   const chips = all(".chip");
   const search = document.getElementById("search");
   const count = document.getElementById("count");
   const empty = document.getElementById("empty");
   const clear = document.getElementById("clear");
+  const store = document.getElementById("checks");
   const unfold = document.getElementById("unfold");
   const state = { outcomes: new Set(), section: "", words: "" };
 
@@ -44,7 +51,24 @@
     count.textContent = filtered ? `${shown} of ${lines.length} lines` : `${lines.length} lines`;
     clear.hidden = !filtered;
     empty.hidden = shown > 0;
+    store.hidden = filtered;
     label();
+  }
+
+  // Each check's evidence stands in the page once; a line that is opened shows its own copy.
+  function fill(box) {
+    const refs = box.querySelector(".refs");
+    if (!refs) return;
+    const list = document.createElement("div");
+    list.className = "checks";
+    const names = all("a", refs).map((link) => link.textContent);
+    for (const name of names) {
+      const card = cards.get(name).cloneNode(true);
+      card.querySelector("[id]").removeAttribute("id");
+      card.open = names.length <= FEW || ["fail", "unknown"].includes(card.dataset.outcome);
+      list.append(card);
+    }
+    refs.replaceWith(list);
   }
 
   function label() {
@@ -68,6 +92,7 @@
     if (line) {
       if (line.box.hidden) { reset(); show(); }
       line.box.open = true;
+      fill(line.box);
       line.box.scrollIntoView({ block: "center" });
       line.box.querySelector("summary").focus({ preventScroll: true });
       return label();
@@ -87,6 +112,12 @@
   function reset() { state.outcomes.clear(); state.section = ""; state.words = ""; }
 
   root.classList.add("js");
+  for (const card of cards.values()) {
+    const found = document.createElement("q");
+    found.textContent = card.querySelector(".pair div + div dd")?.textContent ?? "";
+    card.querySelector("code").after(found);
+  }
+  for (const line of lines) if (line.box.open) fill(line.box);
   root.dataset.theme = recall("rfdata-theme") ?? "";
   for (const line of lines) if (line.tile) {
     const word = line.box.querySelector(".badge").textContent;
@@ -126,7 +157,11 @@
       search.blur();
     }
   });
-  document.addEventListener("toggle", label, true);
+  document.addEventListener("toggle", (event) => {
+    if (!event.target.matches(".line")) return;
+    if (event.target.open) fill(event.target);
+    label();
+  }, true);
   addEventListener("hashchange", read);
   read();
 })();

@@ -26,6 +26,7 @@ _STYLES = {
 }
 _BARS = dict(zip(Outcome, "✗?░▒▓██·", strict=True))
 _ASCII_BARS = dict(zip(Outcome, "x?.:~##-", strict=True))
+_ATTENTION = frozenset(Outcome) - outline.SETTLED | {Outcome.WAIVED}
 _LABEL = 11
 _TITLE = 31
 _NARROW = 64
@@ -140,16 +141,15 @@ def _section(page: _Page, section: Section) -> None:
 
 
 def _attention(page: _Page, lines: list[DecidedLine], *, everything: bool) -> None:
+    shown: set[str] = set()
     for outcome in Outcome:
         found = [part for part in lines if part.line.outcome is outcome]
-        if not found or (
-            outcome in outline.SETTLED and not everything and outcome is not Outcome.WAIVED
-        ):
+        if not found or (outcome not in _ATTENTION and not everything):
             continue
         page.heading(outline.WORDS[outcome], len(found), _STYLES[outcome])
-        if outcome in (Outcome.FAIL, Outcome.UNKNOWN) or everything:
+        if outcome in outline.BAD or everything:
             for part in found:
-                _line(page, part)
+                _line(page, part, shown)
         elif outcome is Outcome.WAIVED:
             for part in found:
                 page.row(part.line.reason, before=f"  {part.line.id:<6}")
@@ -181,17 +181,19 @@ def _waits_for(part: DecidedLine) -> str:
     return outline.TITLES.get(part.line.section, str(part.line.section))
 
 
-def _line(page: _Page, part: DecidedLine) -> None:
+def _line(page: _Page, part: DecidedLine, shown: set[str]) -> None:
+    """A line with its evidence; a check that was shown before is only named again."""
     line = part.line
     page.row(line.text, before=f"  {line.id:<6}", style="bold")
-    if line.reason:
-        page.row(line.reason, before="    ")
-    for check in part.checks:
-        if (
-            line.outcome not in (Outcome.FAIL, Outcome.UNKNOWN)
-            or check.verdict.outcome is line.outcome
-        ):
+    if part.reason:
+        page.row(part.reason, before="    ")
+    checks = part.bad or part.checks
+    for check in checks:
+        if check.item.id not in shown:
             _check(page, check)
+    if above := [check.item.id for check in checks if check.item.id in shown]:
+        page.row(", ".join(above), before="    see above  ", style="dim")
+    shown.update(check.item.id for check in checks)
     if line.deviation:
         page.row(line.deviation, before="    differs    ", style="dim")
 
@@ -203,13 +205,12 @@ def _check(page: _Page, check: CheckResult) -> None:
     about = Text(f"{visible(item.id)}  ", style=_STYLES[verdict.outcome])
     about.append(f"{outline.WORDS[verdict.outcome].lower()}, {item.severity}", style="dim")
     page.row(about, before="    ")
-    bad = verdict.outcome in (Outcome.FAIL, Outcome.UNKNOWN)
     rows = {
         "expected": verdict.expected,
         "found": verdict.actual,
         "read from": verdict.read_from,
         "note": verdict.note,
-        "remedy": item.remedy if bad else "",
+        "remedy": item.remedy if verdict.outcome in outline.BAD else "",
     }
     for name, value in rows.items():
         if value:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from rfdata import shell
 from rfdata.config import env as dotenv
-from rfdata.config.load import ENV, Config
+from rfdata.config.load import ENV, Config, read_text
 from rfdata.errors import Unreachable, UsageError
 from rfdata.evidence import log
 from rfdata.model.evidence import Statements
@@ -158,8 +158,8 @@ def parse_url(name: str, url: Secret, password: Secret | None) -> UrlParts:
     """Take a connection URL apart. Raises UsageError when it is none; never shows its password."""
     try:
         parts = urlsplit(url.reveal())
-        port = parts.port or _PORTS.get(parts.scheme, 0)
-        host = parts.hostname or ""
+        port = _PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
+        host = _host(parts.netloc)
     except ValueError as error:
         raise UsageError(
             f".env: {name} is not a URL that can be read",
@@ -173,17 +173,28 @@ def parse_url(name: str, url: Secret, password: Secret | None) -> UrlParts:
         host=unquote(host),
         port=port,
         database=unquote(parts.path.removeprefix("/")),
-        sslmode=query.get("sslmode", [""])[0],
+        sslmode=query.get("sslmode", [""])[-1],
         password_matches=password is None or given == password,
     )
 
 
+def _host(netloc: str) -> str:
+    """The host as it is written; urlsplit's own is in lower case."""
+    place = netloc.rpartition("@")[2]
+    return place[1:].partition("]")[0] if place.startswith("[") else place.partition(":")[0]
+
+
+def _variables(path: Path) -> Mapping[str, Secret]:
+    """Those of a file beside .env; one that isn't there holds none."""
+    return dotenv.parse(read_text(path), path) if path.exists() else {}
+
+
 def _names(path: Path) -> frozenset[str]:
-    return frozenset(dotenv.parse(path.read_text(encoding="utf-8"), path))
+    return frozenset(_variables(path))
 
 
 def _filled(path: Path) -> frozenset[str]:
-    values = dotenv.parse(path.read_text(encoding="utf-8"), path)
+    values = _variables(path)
     return frozenset(n for n, v in values.items() if dotenv.is_secret(n) and len(v))
 
 
@@ -199,8 +210,9 @@ def _git(path: Path) -> GitState:
     tracked = answer("ls-files", "--error-unmatch", path.name)
     ignored = answer("check-ignore", "--quiet", path.name)
     history = answer("log", "--all", "--oneline", "--max-count=1", "--", path.name)
-    if ignored.code not in (0, 1):
-        raise Unreachable(f"git in {folder}: {ignored.tail}")
+    for done, answers in ((tracked, (0, 1)), (ignored, (0, 1)), (history, (0,))):
+        if done.code not in answers:
+            raise Unreachable(f"git in {folder}: {done.tail}")
     return GitState(
         repository=True,
         ignored=ignored.code == 0,
@@ -218,7 +230,7 @@ def _resolve(config: Config) -> dict[str, tuple[str, ...]]:
 def _addresses(host: str) -> tuple[str, ...]:
     try:
         return tuple(sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None)}))
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):  # a label of more than 63 characters is the latter
         return ()
 
 

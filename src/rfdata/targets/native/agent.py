@@ -28,11 +28,12 @@ from rfdata.errors import RfdataError
 from rfdata.model.fact import now
 from rfdata.model.facts import SERVERS, HealthRecord, Server
 from rfdata.targets.native import identity, rotation, systemd, watch
-from rfdata.targets.native.layout import Home, Layout
+from rfdata.targets.native.layout import Layout
 from rfdata.targets.native.layout import layout as places_of
-from rfdata.targets.native.processes import Site, revive
+from rfdata.targets.native.processes import revive
 from rfdata.targets.native.programs import Programs
 from rfdata.targets.native.pulse import Pulse, Rules, judged
+from rfdata.targets.native.site import Site
 
 LOG_SIZE = 1_000_000
 LOCK_PATIENCE = 1.0
@@ -226,12 +227,6 @@ class _Agent:
                 rotation.prune(home.log, home.log_pattern, limit.max_files)
             elif rotation.rotate(home.log / "redis.log", limit.max_size, limit.max_files):
                 _log.info("%s: log rotated", home.server)
-            _keep_small(home)
-
-
-def _keep_small(home: Home) -> None:
-    """What servers say before they have a log is kept twice at most."""
-    rotation.rotate(home.startup_log, LOG_SIZE, 2)
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from rfdata.secrets import Secret
 from rfdata.targets.base import Desired
 from rfdata.targets.native import systemd, watch
 from rfdata.targets.native.layout import TLS_CURRENT, Home
-from rfdata.targets.native.processes import Site, server_command
+from rfdata.targets.native.processes import server_command
+from rfdata.targets.native.site import Site
 from rfdata.tls.names import default_names
 
 INITDB = (

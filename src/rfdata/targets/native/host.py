@@ -18,7 +18,7 @@ from rfdata.targets.base import Desired
 from rfdata.targets.deployment import file_state
 from rfdata.targets.native import identity, limits, ports, systemd, watch
 from rfdata.targets.native.identity import PROC
-from rfdata.targets.native.processes import Site
+from rfdata.targets.native.site import Site
 from rfdata.tls.authority import CA_CERTIFICATE, CA_KEY
 
 

@@ -40,28 +40,26 @@ class Running:
 
 def running(home: Home) -> Running | None:
     """The server of this home, or None: no pid file, a stale one, or one that names a stranger."""
-    pid = recorded_pid(home)
+    pid = recorded_pid(home.pid_file)
     ticks = started(pid) if pid is not None else None
     if pid is None or ticks is None or not _works_in(pid, ticks, home):
         return None
     return Running(pid, ticks)
 
 
-def recorded_pid(home: Home) -> int | None:
-    """The process that the pid file names, whoever that may be by now."""
+def recorded_pid(pid_file: Path) -> int | None:
+    """The process that a pid file names, whoever that may be by now."""
     try:
-        line = home.pid_file.read_text(encoding="ascii", errors="replace").partition("\n")[0]
+        line = pid_file.read_text(encoding="utf-8", errors="replace").partition("\n")[0].strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return int(line) if line.strip().isdigit() and int(line) > 1 else None
+    return int(line) if line.isdecimal() and int(line) > 1 else None
 
 
-def strangers_pid(home: Home) -> int | None:
-    """A living process that a stale pid file names, though it isn't this server."""
-    pid = recorded_pid(home)
-    if pid is None or started(pid) is None or running(home) is not None:
-        return None
-    return pid
+def names_a_process(pid_file: Path) -> bool:
+    """Whether a pid file names any process there is: also a stranger, or a corpse not yet collected."""
+    pid = recorded_pid(pid_file)
+    return pid is not None and _stat(pid) is not None
 
 
 def leftovers(home: Home) -> tuple[int, ...]:

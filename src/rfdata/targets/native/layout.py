@@ -60,7 +60,7 @@ class Home:
 
     @property
     def startup_log(self) -> Path:
-        """What the server says before it writes its own log; ours, so that no link can lead us astray."""
+        """What it said at its last start before it had a log. Ours: no link of its user leads us astray."""
         return self.root.parent / "agent" / f"{self.server}-start.log"
 
     @property

@@ -10,23 +10,21 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
 from rfdata import files
-from rfdata.config.load import Config
 from rfdata.errors import ChangeFailed, Unreachable, UsageError
 from rfdata.files import Owner
-from rfdata.model.facts import Limits, Server
+from rfdata.model.facts import Server
 from rfdata.redis.client import Refused, managed, session
 from rfdata.shell import Command, run
 from rfdata.shell import start as start_detached
-from rfdata.targets.base import Place, Progress
+from rfdata.targets.base import Progress
 from rfdata.targets.native import identity, limits, systemd
 from rfdata.targets.native.identity import Running
 from rfdata.targets.native.layout import Home, Layout
-from rfdata.targets.native.programs import Programs
+from rfdata.targets.native.site import Site
 
 POLL = 0.02
 LOCK_PATIENCE = 120.0
@@ -48,37 +46,6 @@ exec "$@"
 while still root, then on as the program. What a host doesn't allow is left out."""
 _OOM = {"postgres": "-900", "redis": "-", "redis-durable": "-"}
 """When memory runs out, one backend may die, not the parent of all."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """Everything that starting and stopping needs to know."""
-
-    config: Config
-    layout: Layout
-    programs: Programs
-
-    def place(self, server: Server) -> Place:
-        """Where this server's clients find it."""
-        settings = self.config.settings
-        if server == "postgres":
-            return Place(settings.postgres.host, settings.postgres.port, self.layout.socket_folder)
-        redis = settings.redis if server == "redis" else settings.redis_durable
-        return Place(redis.host, redis.port)
-
-    def address(self, server: Server) -> tuple[str, int]:
-        place = self.place(server)
-        return place.host, place.port
-
-    def limits(self, server: Server) -> Limits:
-        """The configured limits, as the kernel reads them back."""
-        settings = self.config.settings
-        chosen = {
-            "postgres": settings.postgres.limits,
-            "redis": settings.redis.limits,
-            "redis-durable": settings.redis_durable.limits,
-        }[server]
-        return limits.settled(Limits(chosen.cpus, chosen.memory, chosen.memory_reservation))
 
 
 def start(site: Site, server: Server, progress: Progress) -> None:
@@ -181,7 +148,7 @@ def _start(site: Site, home: Home, progress: Progress, *, wait: bool = True) -> 
     health = site.config.settings.health
     deadline = monotonic() + health.start_period + health.interval * health.retries
     started = None
-    if not _cleared(home, progress):
+    if not _cleared(site, home, progress):
         started = _launch(site, home)
     told = monotonic() + 1
     while not ((found := identity.running(home)) and (not wait or answers(site, home))):
@@ -214,6 +181,7 @@ def _launch(site: Site, home: Home) -> int | None:
     )
     if home.server == "postgres":
         _make_socket_folder(site.layout, home)
+        files.remove(home.startup_log)
         return start_detached(command, output=home.startup_log)
     done = run(command, check=False)
     if done.code != 0:
@@ -235,21 +203,22 @@ def _wrapped(home: Home, groups: tuple[Path, ...]) -> tuple[str, ...]:
     return ("/bin/sh", "-c", _WRAPPER, "rfdata", score, *map(str, groups), "--", *as_user)
 
 
-def _cleared(home: Home, progress: Progress) -> bool:
+def _cleared(site: Site, home: Home, progress: Progress) -> bool:
     """See to what a killed server left behind; True when the server turns out to run.
 
     Processes of it that still live must end first: a second server beside them would ruin the data.
     Or they are one that an interrupted `up` has just set going.
 
-    PostgreSQL refuses to start while its pid file names any living process of its user, also one
-    that got the number later; only such a file is removed, everything else it judges itself.
+    PostgreSQL refuses to start while one of its pid files names any process of its user, be it a
+    stranger or a corpse; only such a file is removed, everything else it judges itself.
     """
     deadline = monotonic() + LEFTOVER_PATIENCE
     while identity.running(home) is None:
         left = identity.leftovers(home)
         if not left:
-            if identity.strangers_pid(home) is not None:
-                files.remove(home.pid_file)
+            for file in _pid_files(site, home):
+                if identity.names_a_process(file):
+                    files.remove(file)
             return False
         if monotonic() > deadline:
             numbers = " ".join(map(str, left))
@@ -260,6 +229,14 @@ def _cleared(home: Home, progress: Progress) -> bool:
         progress(f"waiting for what a killed {home.server} left behind")
         sleep(POLL)
     return True
+
+
+def _pid_files(site: Site, home: Home) -> tuple[Path, ...]:
+    """What PostgreSQL looks into before it starts; Redis simply overwrites its own."""
+    if home.server != "postgres":
+        return ()
+    port = site.config.settings.postgres.port
+    return (home.pid_file, site.layout.socket_folder / f".s.PGSQL.{port}.lock")
 
 
 def _make_socket_folder(layout: Layout, home: Home) -> None:

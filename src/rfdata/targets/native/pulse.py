@@ -17,7 +17,7 @@ from rfdata.errors import RfdataError
 from rfdata.model.facts import HealthRecord, Server
 from rfdata.postgres.client import operator
 from rfdata.redis.client import Refused, Session, managed, session
-from rfdata.targets.native.processes import Site
+from rfdata.targets.native.site import Site
 
 Beat = Callable[[], object]
 """Asks the server once. Raises an RfdataError or OSError when it does not answer well."""

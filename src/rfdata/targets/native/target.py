@@ -63,8 +63,8 @@ from rfdata.targets.native import (
 from rfdata.targets.native.database import initialise
 from rfdata.targets.native.desired import UNKNOWN, desired, known_programs, redis_paths
 from rfdata.targets.native.layout import TLS_CURRENT, layout
-from rfdata.targets.native.processes import Site
 from rfdata.targets.native.programs import Programs
+from rfdata.targets.native.site import Site
 from rfdata.tls import authority, certificates
 
 if TYPE_CHECKING:
