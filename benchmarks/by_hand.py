@@ -152,7 +152,9 @@ def _as_owner(folder: Path) -> str:
 
 def _stop(hand: Path, server: str) -> None:
     """End the server that the pid file in our own folder names, and wait until it is gone."""
-    file = hand / ("postgres/data/postmaster.pid" if server == "postgres" else f"{server}/run/redis.pid")
+    file = hand / (
+        "postgres/data/postmaster.pid" if server == "postgres" else f"{server}/run/redis.pid"
+    )
     try:
         pid = int(file.read_text(encoding="ascii").split()[0])
     except (FileNotFoundError, IndexError):
@@ -160,9 +162,7 @@ def _stop(hand: Path, server: str) -> None:
     with _process(pid) as handle:
         if handle is None:
             return
-        signal.pidfd_send_signal(
-            handle, signal.SIGINT if server == "postgres" else signal.SIGTERM
-        )
+        signal.pidfd_send_signal(handle, signal.SIGINT if server == "postgres" else signal.SIGTERM)
         deadline = monotonic() + STOP_PATIENCE
         while file.exists():
             if monotonic() > deadline:

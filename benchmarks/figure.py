@@ -65,10 +65,10 @@ COLUMNS = ("benchmark", "what", "asked", "min", "median", "max", "runs", "met")
 def number(value: float, unit: Unit) -> str:
     """
     >>> number(0.91234, "s"), number(23.4567, "ms"), number(1.5, "x")
-    ('0.91 s', '23.5 ms', '1.50 ×')
+    ('0.91 s', '23.5 ms', '1.50 x')
     """
     if unit == "x":
-        return f"{value:.2f} ×"
+        return f"{value:.2f} x"
     digits = {"s": 2, "ms": 1, "MB": 1}[unit]
     text = f"{value:.{digits}f}"
     return f"{text} {unit}"

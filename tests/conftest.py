@@ -82,7 +82,7 @@ def fork() -> Iterator[Fork]:
             try:
                 work()
                 code = 0
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - a child must never come back into pytest
                 traceback.print_exc()
             finally:
                 os._exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -46,6 +47,9 @@ from rfdata.model.facts import (
     Setting,
     UrlParts,
     Watch,
+    paths,
+    with_fact,
+    without,
 )
 from rfdata.secrets import Secret
 
@@ -83,6 +87,40 @@ def healthy_facts(config: Config) -> Facts:
         deployment=_deployment(config),
         statements=Statements({}, {}),
     )
+
+
+EXTERNAL = '[deployment]\ntarget = "external"\n'
+FOREIGN = "someone else's server: its host can't be seen from here"
+_HOST_ONLY = ("host.", "certs.on_disk.", "certs.keys.", "certs.ca_key", "deployment.files")
+
+
+def external_config(directory: Path, toml: str = EXTERNAL, *, durable: bool = True) -> Config:
+    """Someone else's servers, of which only the URLs and the CA are known."""
+    config = healthy_config(directory, toml)
+    known = {"DATABASE_URL", "REDIS_URL", "TLS_CA_FILE"}
+    if durable:
+        known.add("REDIS_DURABLE_URL")
+    return replace(config, env={n: v for n, v in config.env.items() if n in known})
+
+
+def external_facts(config: Config) -> Facts:
+    """What a client sees of such servers when they are as healthy as ours."""
+    facts = healthy_facts(config)
+    for path in paths(facts):
+        if path.startswith(_HOST_ONLY) or path.endswith(".log"):
+            facts = without(facts, path, FOREIGN)
+    roles = {
+        name: replace(found, password="hidden", password_matches=None)
+        for name, found in facts.postgres.roles.value.items()
+    }
+    for path, content in {
+        "postgres.roles": roles,
+        "env.strengths": {},
+        "env.urls": {n: u for n, u in facts.env.urls.value.items() if n in config.env},
+    }.items():
+        old = paths(facts)[path]
+        facts = with_fact(facts, path, replace(old, content=content))
+    return facts
 
 
 def fact(content: T, read_from: str) -> Fact[T]:
@@ -378,7 +416,9 @@ def _host(config: Config) -> HostFacts:
         "redis": settings.redis.limits,
         "redis-durable": settings.redis_durable.limits,
     }
-    health = {s: HealthRecord(True, NOW - timedelta(seconds=4), 0) for s in SERVERS}
+    health: dict[str, HealthRecord] = {
+        s: HealthRecord(True, NOW - timedelta(seconds=4), 0) for s in SERVERS
+    }
     polling = settings.health
     watch = Watch(
         "systemd", True, True, polling.interval, polling.timeout, polling.retries,

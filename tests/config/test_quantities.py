@@ -73,7 +73,14 @@ def test_sizes_are_counted_in_1024s_and_exactly(text: str, size: int) -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("0ms", 0.0), ("250us", 0.00025), ("1.5s", 1.5), ("10min", 600.0), ("2h", 7200.0), ("1d", 86400.0)],
+    [
+        ("0ms", 0.0),
+        ("250us", 0.00025),
+        ("1.5s", 1.5),
+        ("10min", 600.0),
+        ("2h", 7200.0),
+        ("1d", 86400.0),
+    ],
 )
 def test_durations_are_seconds(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
@@ -81,8 +88,28 @@ def test_durations_are_seconds(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "256", "MB", "256mb", "256 M B", "-1MB", "+1MB", "1e3MB", "0x10MB", "1,5GB", "nanMB", "infMB"]
-    + ["256MB\n1GB", "١٢MB", "1_000MB", "9" * 400 + "MB", "1025TB", "1.MB", ".5MB", "1.5.5MB"],
+    [
+        "",
+        "256",
+        "MB",
+        "256mb",
+        "256 M B",
+        "-1MB",
+        "+1MB",
+        "1e3MB",
+        "0x10MB",
+        "1,5GB",
+        "nanMB",
+        "infMB",
+        "256MB\n1GB",
+        "\u0661MB",
+        "1_000MB",
+        "9" * 400 + "MB",
+        "1025TB",
+        "1.MB",
+        ".5MB",
+        "1.5.5MB",
+    ],
 )
 def test_what_only_resembles_a_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a size|at most 1024TB"):
@@ -90,10 +117,13 @@ def test_what_only_resembles_a_size_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "10", "s", "10S", "10m", "10sec", "-1s", "1e9s", "nans", "25d", "0.1us", "9" * 30 + "d"]
+    "text",
+    ["", "10", "s", "10S", "10m", "10sec", "-1s", "1e9s", "nans", "25d", "0.1us", "9" * 30 + "d"],
 )
 def test_what_only_resembles_a_duration_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a duration|at most 24 days|finer than a microsecond"):
+    with pytest.raises(
+        ValueError, match=r"is not a duration|at most 24 days|finer than a microsecond"
+    ):
         parse_duration(text)
 
 

@@ -61,8 +61,10 @@ class Ended:
         return self.out + self.err
 
     def __str__(self) -> str:
-        words = " ".join(self.arguments)
-        return f"`rfdata {words}` ended with {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
+        words, out = " ".join(self.arguments), self.out
+        with suppress(ValueError, KeyError, TypeError):
+            out = f"(JSON) {bad(self.json)}"
+        return f"`rfdata {words}` ended with {self.code}\n--- stdout\n{out}\n--- stderr\n{self.err}"
 
 
 @dataclass(frozen=True)

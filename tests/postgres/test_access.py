@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 
 import pytest
+from tests.postgres.conftest import SYSTEM_USER, Cluster, new_cluster
 
 from rfdata.config.load import Config
 from rfdata.errors import Unreachable
@@ -17,7 +18,6 @@ from rfdata.runtime.find import find_postgres
 from rfdata.secrets import Secret
 from rfdata.shell import Command, run
 from rfdata.tls.handshake import trusting_anyone
-from tests.postgres.conftest import SYSTEM_USER, Cluster, new_cluster
 
 REJECTED = "28000"
 
@@ -95,7 +95,16 @@ def psql(cluster: Cluster, user: str, database: str, as_user: str | None) -> str
         Command(
             (
                 *(str(find_postgres().tool("psql")), "-h", str(cluster.paths.socket)),
-                *("-p", str(cluster.port), "-U", user, "-d", database, "-Atc", "SELECT current_user"),
+                *(
+                    "-p",
+                    str(cluster.port),
+                    "-U",
+                    user,
+                    "-d",
+                    database,
+                    "-Atc",
+                    "SELECT current_user",
+                ),
             ),
             env={"PGPASSWORD": password},
             user=as_user,

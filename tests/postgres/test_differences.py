@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.postgres.conftest import Cluster
 
 from rfdata.config.quantities import format_duration, format_size
 from rfdata.model.facts import Setting
@@ -14,7 +15,6 @@ from rfdata.postgres import tuning
 from rfdata.postgres.conf import Desired
 from rfdata.postgres.differences import Change, differences, quantity, same, shown
 from rfdata.postgres.tuning import Host
-from tests.postgres.conftest import Cluster
 
 BLOCKS = Setting("32768", "8kB", "postmaster", "configuration file", False, "integer", "16384")
 SWITCH = Setting("on", "", "sighup", "configuration file", False, "bool", "off")

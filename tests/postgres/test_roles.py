@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
+from tests.postgres.conftest import SYSTEM_USER, Cluster, new_cluster
 
 from rfdata.config.load import Config
-from rfdata.errors import UsageError
+from rfdata.errors import Unreachable, UsageError
 from rfdata.model.fact import FactUnread, unread
 from rfdata.model.facts import PostgresFacts, Privilege, with_fact
 from rfdata.model.plan import (
@@ -29,7 +30,6 @@ from rfdata.postgres import client
 from rfdata.postgres.desired_roles import role_names
 from rfdata.postgres.roles import steps
 from rfdata.shell import Command, run
-from tests.postgres.conftest import SYSTEM_USER, Cluster, new_cluster
 
 ORDER = [
     CreateRole,
@@ -376,7 +376,7 @@ class TestLeastPrivilege:
         try:
             for connection in open_ones:
                 connection.__enter__()
-            with pytest.raises(client.Unreachable, match="too many connections for role"):
+            with pytest.raises(Unreachable, match="too many connections for role"):
                 client.service(cluster.config).__enter__()
             with session(cluster, MONITOR) as connection_:
                 connection_.execute("SELECT 1")

@@ -94,7 +94,13 @@ def test_two_verifiers_of_one_password_differ() -> None:
 
 @pytest.mark.parametrize(
     "challenge",
-    [b"", b"nonsense", b"r=other,s=AAAA,i=1", b"r=NONCEx,s=AAAA,i=0", b"r=NONCEx,s=AAAA,i=99999999"],
+    [
+        b"",
+        b"nonsense",
+        b"r=other,s=AAAA,i=1",
+        b"r=NONCEx,s=AAAA,i=0",
+        b"r=NONCEx,s=AAAA,i=99999999",
+    ],
 )
 def test_a_challenge_that_is_not_for_us(challenge: bytes) -> None:
     exchange = Exchange(Secret("x"))

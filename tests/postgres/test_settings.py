@@ -115,9 +115,7 @@ def test_extras_override(configure: Configure) -> None:
         "reserved_connections = 500",
     ],
 )
-def test_an_extra_that_breaks_a_promise_is_refused_by_name(
-    configure: Configure, line: str
-) -> None:
+def test_an_extra_that_breaks_a_promise_is_refused_by_name(configure: Configure, line: str) -> None:
     config = configure(f"[postgres.settings]\n{line}")
     name = next(iter(tomllib.loads(line)))
     with pytest.raises(UsageError, match=rf"rfdata\.toml: postgres\.settings\.{name}: ") as caught:

@@ -122,10 +122,14 @@ class Instance:
         self.wait_gone()
 
     def wait_gone(self) -> None:
-        deadline = monotonic() + 10
-        while alive(self.pid):
-            assert monotonic() < deadline
-            sleep(0.005)
+        _wait_gone(self.pid)
+
+
+def _wait_gone(pid: int) -> None:
+    deadline = monotonic() + 10
+    while alive(pid):
+        assert monotonic() < deadline
+        sleep(0.005)
 
 
 def alive(pid: int) -> bool:
@@ -196,6 +200,7 @@ def _end(instance: Instance) -> None:
         with suppress(FileNotFoundError, ProcessLookupError):
             if Path(f"/proc/{pid}/cwd").readlink() == instance.paths.data:
                 os.kill(pid, signal.SIGKILL)
+                _wait_gone(pid)
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ from pathlib import Path
 from time import monotonic, perf_counter, sleep
 
 import pytest
-from tests.redis.conftest import Launch
+from tests.redis.conftest import Instance, Launch
 
-from rfdata.errors import ProgramFailed
 from rfdata.model.facts import LogState
 from rfdata.redis import logs
 
@@ -78,10 +77,8 @@ def test_a_large_log_costs_little(tmp_path: Path) -> None:
 def test_a_server_that_cannot_read_its_certificate_says_so(launch: Launch) -> None:
     instance = launch(start=False)
     instance.paths.certificate.write_text("no certificate")
-    with pytest.raises(ProgramFailed):
-        instance.launch()
-    told = logs.state(instance.paths.log.parent).startup_errors
-    assert any("Failed to load certificate" in line for line in told)
+    instance.launch()
+    assert any("Failed to load certificate" in line for line in _told(instance))
 
 
 def test_an_empty_folder_has_no_errors(tmp_path: Path) -> None:
@@ -94,8 +91,12 @@ def test_a_server_that_could_not_start_says_why(launch: Launch) -> None:
     (instance.paths.data / "dump.rdb").write_bytes(b"this is no snapshot")
     (instance.paths.data / "dump.rdb").chmod(0o644)
     instance.launch()
+    assert "Wrong signature" in _told(instance)[0]
+
+
+def _told(instance: Instance) -> tuple[str, ...]:
     deadline = monotonic() + 10
     while not (told := logs.state(instance.paths.log.parent).startup_errors):
         assert monotonic() < deadline
         sleep(0.01)
-    assert "Wrong signature" in told[0]
+    return told

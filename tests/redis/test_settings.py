@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import stat
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.redis.conftest import Instance, Launch
 
+from rfdata.config.load import parse_settings
 from rfdata.model.facts import Server
 from rfdata.model.plan import SetRedisSetting
-from rfdata.redis import actions
+from rfdata.redis import actions, probes
 from rfdata.redis.client import Refused
 from rfdata.redis.settings import Desired, desired, differences, normal, quoted, render
 
@@ -26,12 +29,25 @@ def live(instance: Instance) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("server", ["redis", "redis-durable"])
-@pytest.mark.parametrize("name", ["plain", 'Müllers "Daten" & \\ mehr'])
+@pytest.mark.parametrize("name", ["plain", 'Müllers "Daten" & \\ mehr', "zwei\nZeilen\t'"])
 def test_a_server_with_the_rendered_file_differs_in_nothing(
     launch: Launch, server: Server, name: str
 ) -> None:
     instance = launch(server, name=name)
     assert differences(wanted(instance), live(instance)) == ()
+
+
+def test_it_listens_on_both_kinds_of_addresses(launch: Launch) -> None:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            pass
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    instance = launch(settings='listen_addresses = ["127.0.0.1", "::1"]')
+    assert differences(wanted(instance), live(instance)) == ()
+    six = replace(instance.login("default"), host="::1")
+    assert probes.login(six, 2.0).accepted
+    assert not probes.plaintext(six, 2.0).accepted
 
 
 def test_each_setting_reaches_a_running_server_as_it_says(running: Instance) -> None:
@@ -44,6 +60,16 @@ def test_each_setting_reaches_a_running_server_as_it_says(running: Instance) -> 
             except Refused:
                 refused.add(name)
     assert refused == {n for n, setting in wanted(running).items() if setting.effect == "restart"}
+
+
+def test_a_terabyte_is_told_in_gigabytes(launch: Launch) -> None:
+    limits = '[redis.limits]\nmemory = "3TB"\n[redis_durable.limits]\nmemory = "3TB"\n'
+    text = f'[redis]\nmaxmemory = "2TB"\n{limits}'
+    config = launch(start=False).config
+    settings = parse_settings(text, Path("rfdata.toml"))
+    paths = launch(start=False).paths
+    found = desired(replace(config, settings=settings), "redis", paths)
+    assert found["maxmemory"].value == "2048GB"
 
 
 @pytest.mark.parametrize(

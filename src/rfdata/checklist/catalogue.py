@@ -16,6 +16,7 @@ from rfdata.checklist import (
     probes,
     redis,
     redis_access,
+    redis_persistence,
     roles,
     tls,
     tuning,
@@ -135,7 +136,11 @@ POSTGRES: tuple[Check, ...] = (
 )
 
 BOTH_REDIS: tuple[Check, ...] = (
-    *(rule(server) for server in REDIS for rule in (*redis.RULES, *redis_access.RULES)),
+    *(
+        rule(server)
+        for server in REDIS
+        for rule in (*redis.RULES, *redis_persistence.RULES, *redis_access.RULES)
+    ),
     redis.cache_evicts,
     redis.durable_never_evicts,
     redis.durable_nothing_evicted,
@@ -158,6 +163,7 @@ HOST: tuple[Check, ...] = (
     *(rule(server) for server in SERVERS for rule in (*host.PER_SERVER, *limits.PER_SERVER)),
     limits.memory_suffices,
     watch.alive,
+    watch.current,
     watch.after_reboot,
     watch.interval,
     watch.timeout,

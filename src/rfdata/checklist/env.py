@@ -244,8 +244,9 @@ def redis_url(server: RedisServer) -> Check:
             expected = f"{scheme}://…@HOST:PORT/0, with the password of {PREFIX[server]}_PASSWORD"
             return judge(good and found.password_matches, expected, actual, url)
         ours = server_settings(config, server)
-        wanted = UrlParts(scheme, found.user, ours.host, ours.port, "0", "", True)
-        good = _key(found) == _key(wanted) and found.user in ("", "default")
+        user = "default" if found.user == "default" else ""
+        wanted = UrlParts(scheme, user, ours.host, ours.port, "0", "", True)
+        good = _key(found) == _key(wanted)
         expected = f"{_shown(wanted)}, {_password(wanted)}"
         return judge(good and found.password_matches, expected, actual, url)
 

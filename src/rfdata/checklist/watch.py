@@ -40,6 +40,23 @@ def alive(config: Config, facts: Facts) -> Verdict:
 
 
 @item(
+    "host.watch_current",
+    severity="medium",
+    remedy="rfdata up starts it anew",
+    host=True,
+)
+def current(config: Config, facts: Facts) -> Verdict:
+    """A watch from before the last change keeps servers to yesterday's settings, or misses one."""
+    found = facts.host.watch
+    return judge(
+        found.value.current,
+        "it runs this version with these settings, for all three servers",
+        "it does" if found.value.current else "it was started by another version or with others",
+        found,
+    )
+
+
+@item(
     "host.watch_after_reboot",
     severity="high",
     remedy='on a host with systemd set native.watch = "systemd"; else run `rfdata up --yes` at boot',

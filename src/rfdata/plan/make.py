@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from rfdata.config.load import Config
+from rfdata.errors import Unreachable
+from rfdata.model.fact import FactUnread
 from rfdata.model.facts import SERVERS, Facts
-from rfdata.model.plan import IssueCertificate, Plan, WriteFile
+from rfdata.model.plan import IssueCertificate, Plan, Step, WriteFile
 from rfdata.plan import files, identity, servers
 from rfdata.targets.base import Desired
 
@@ -14,6 +16,16 @@ def make_plan(config: Config, desired: Desired, facts: Facts) -> Plan:
 
     Raises Unreachable when a fact that a plan needs could not be read: nothing is planned blindly.
     """
+    try:
+        return Plan(config.digest, tuple(_steps(config, desired, facts)))
+    except FactUnread as error:
+        raise Unreachable(
+            f"nothing can be planned: {error.fact.read_from}: {error}",
+            hint="`rfdata status` and `rfdata doctor` show what is wrong",
+        ) from error
+
+
+def _steps(config: Config, desired: Desired, facts: Facts) -> list[Step]:
     running = {server: servers.running(facts, server) for server in SERVERS}
     steps = [
         *files.users(desired, facts),
@@ -35,4 +47,4 @@ def make_plan(config: Config, desired: Desired, facts: Facts) -> Plan:
         config, desired, facts, running["postgres"], written, "postgres" in renewed
     )
     steps += servers.watch(config, facts, bool(steps))
-    return Plan(config.digest, tuple(steps))
+    return steps

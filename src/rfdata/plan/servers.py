@@ -79,6 +79,9 @@ def redis(
         yield _start(server)
         return
     found: RedisFacts = facts.redis if server == "redis" else facts.redis_durable
+    if not found.settings.known and found.probes.login.known:
+        yield _restart(server, ("users (it answers, but does not let rfdata in)",), ())
+        return
     changes = redis_differences(desired.redis[server], found.settings.value)
     restart = [change for change in changes if change.effect == "restart"]
     for change in changes:

@@ -6,6 +6,7 @@ import ipaddress
 import ssl
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -17,7 +18,7 @@ from rfdata.postgres.client import Login
 from rfdata.postgres.wire import Answer, Knock, knock
 from rfdata.readings import Chain, single
 from rfdata.secrets import generate
-from rfdata.tls.handshake import offer, offer_tls11, trusting_anyone, trusting_stranger
+from rfdata.tls.handshake import offer, offer_tls11, trusting, trusting_anyone, trusting_stranger
 
 STRANGER = "127.0.0.2"
 """An address of this machine that is rarely in anyone's configuration."""
@@ -54,7 +55,8 @@ def login(config: Config, timeout: float) -> Probe:
             return timer.probe(True, "SELECT 1 answered", version)
     except Unreachable as error:
         known = client.login(config)
-        context = ssl.create_default_context(cafile=None if known.ca == "system" else known.ca)
+        system = known.ca == "system"
+        context = ssl.create_default_context() if system else trusting(Path(known.ca))
         answer = _answer(known, context, timeout)  # raises where the server itself is not reached
         if answer.kind == "in":
             return timer.probe(False, error.message)

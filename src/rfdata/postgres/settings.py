@@ -228,6 +228,9 @@ def _log(config: Config, paths: PostgresPaths) -> dict[str, Desired]:
 def _rest() -> dict[str, Desired]:
     return {
         "shared_preload_libraries": Desired("pg_stat_statements", "Which queries cost the most."),
+        "pg_stat_statements.track_utility": Desired(
+            "off", "Utility statements, ALTER ROLE with its password among them, are not kept."
+        ),
         "track_io_timing": Desired("on", "Tells waiting for the disk from computing."),
         "timezone": Desired("UTC", "Times don't depend on the host's zone."),
     }

@@ -133,6 +133,7 @@ _SIZES = {"maxmemory", "maxmemory-clients", "auto-aof-rewrite-min-size"}
 _LISTS = {"bind": None, "save": None, "client-output-buffer-limit": 4}
 """Settings of several words, and how many a line takes. Every other value is one word, however long."""
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+-]+")
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 _SIZE = re.compile(r"(\d+)([a-z]*)")
 _UNITS = {
     "": 1,
@@ -143,7 +144,6 @@ _UNITS = {
     "mb": 1024**2,
     "g": 1000**3,
     "gb": 1024**3,
-    "tb": 1024**4,
 }
 
 
@@ -199,9 +199,7 @@ def _memory(config: Config, server: Server) -> dict[str, Desired]:
     redis = section(config, server)
     keeps = redis.maxmemory_policy == "noeviction"
     return {
-        "maxmemory": Desired(
-            format_size(redis.maxmemory), "Data; buffers and forks come on top.", "set"
-        ),
+        "maxmemory": Desired(_size(redis.maxmemory), "Data; buffers and forks come on top.", "set"),
         "maxmemory-policy": Desired(
             redis.maxmemory_policy,
             "Nothing is evicted: when full, writes fail and say so."
@@ -281,8 +279,13 @@ def quoted(word: str) -> str:
     """
     if _PLAIN.fullmatch(word):
         return word
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return f'"{word.translate(_ESCAPES)}"'
+
+
+def _size(size: int) -> str:
+    """As Redis reads it: it knows no terabytes."""
+    text = format_size(size)
+    return text if not text.endswith("TB") else f"{size // _UNITS['gb']}GB"
 
 
 def _bytes(size: str) -> str:

@@ -1,12 +1,15 @@
 (() => {
   "use strict";
   const FEW = 3;
+  const MANY = 20;
   const root = document.documentElement;
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
   const cards = new Map(all(".check").map((card) => [card.querySelector("code").textContent, card]));
+  const isBad = (box) => ["fail", "unknown"].includes(box.dataset.outcome);
+  const decidedBy = (box) => (box.querySelector(".refs")?.textContent ?? "").split(/\s+/).filter((name) => cards.has(name));
   const evidence = (box) => {
-    const named = all(".refs a", box);
-    return named.length > FEW * 5 ? "" : named.map((link) => cards.get(link.textContent)?.textContent ?? "").join(" ");
+    const names = decidedBy(box);
+    return names.length > MANY ? "" : names.map((name) => cards.get(name).textContent).join(" ");
   };
   const lines = all(".line").map((box) => ({
     box,
@@ -61,11 +64,11 @@
     if (!refs) return;
     const list = document.createElement("div");
     list.className = "checks";
-    const names = all("a", refs).map((link) => link.textContent);
+    const names = decidedBy(box);
     for (const name of names) {
       const card = cards.get(name).cloneNode(true);
       card.querySelector("[id]").removeAttribute("id");
-      card.open = names.length <= FEW || ["fail", "unknown"].includes(card.dataset.outcome);
+      card.open = isBad(card) || (names.length <= FEW && !isBad(box));
       list.append(card);
     }
     refs.replaceWith(list);
@@ -157,10 +160,11 @@
       search.blur();
     }
   });
+  let due = 0;
   document.addEventListener("toggle", (event) => {
     if (!event.target.matches(".line")) return;
     if (event.target.open) fill(event.target);
-    label();
+    if (!due) due = requestAnimationFrame(() => { due = 0; label(); });
   }, true);
   addEventListener("hashchange", read);
   read();

@@ -22,6 +22,7 @@ from rfdata.config.load import Config, load
 from rfdata.init import Wish, init, set_value
 from rfdata.model.facts import SERVERS, Server
 from rfdata.model.plan import (
+    Action,
     InitDatabase,
     IssueAuthority,
     IssueCertificate,
@@ -90,7 +91,7 @@ class Deployment:
         """Everything but the start: folders, files, certificates, the database cluster."""
         config, wanted = self.config, self.desired()
         chosen = servers or SERVERS
-        steps = [*wanted.folders, IssueAuthority(60)]
+        steps: list[Action] = [*wanted.folders, IssueAuthority(60)]
         steps += [IssueCertificate(s, wanted.certificates[s], 30) for s in chosen]
         steps += wanted.files
         if "postgres" in chosen:
@@ -161,7 +162,7 @@ def free_ports(count: int) -> list[int]:
 
 def make(parent: str = "") -> Deployment:
     """A deployment directory below a folder that the servers' users can reach."""
-    root = Path(tempfile.mkdtemp(prefix="rfdata-test-", dir="/tmp"))
+    root = Path(tempfile.mkdtemp(prefix="rfdata-native-", dir="/tmp"))
     root.chmod(0o755)
     directory = root / parent / "deployment" if parent else root / "deployment"
     ports = dict(zip(("postgres", "redis", "redis_durable"), free_ports(3), strict=True))

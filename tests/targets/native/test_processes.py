@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
 import pytest
 from tests.targets.native.conftest import Deployment, adopt, make, quiet, until
 
-from rfdata.errors import ChangeFailed
+from rfdata.errors import ChangeFailed, Unreachable
 from rfdata.model.facts import Server
 from rfdata.postgres.client import operator
 from rfdata.redis.client import managed, session
 from rfdata.targets.native import identity, processes
 
+TWO: tuple[Server, ...] = ("postgres", "redis")
+BOTH_KEPT: tuple[Server, ...] = ("postgres", "redis-durable")
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs servers as other users")
 
 
@@ -38,7 +41,7 @@ def query(deployment: Deployment, statement: str) -> object:
 
 def test_starting_and_stopping_twice_does_no_harm(prepared: Deployment) -> None:
     site = prepared.site
-    for server in ("postgres", "redis"):
+    for server in TWO:
         processes.start(site, server, quiet)
         first = prepared.running(server)
         processes.start(site, server, quiet)
@@ -55,13 +58,13 @@ def test_a_started_server_answers_at_once(postgres: Deployment) -> None:
 
 def test_nothing_acknowledged_is_lost_by_a_stop_or_a_kill(prepared: Deployment) -> None:
     site = prepared.site
-    for server in ("postgres", "redis-durable"):
+    for server in BOTH_KEPT:
         processes.start(site, server, quiet)
     query(prepared, "CREATE TABLE kept (n int)")
     for number in (1, 2):
         query(prepared, f"INSERT INTO kept VALUES ({number})")
         ask(prepared, "redis-durable", "RPUSH", "jobs", str(number))
-        for server in ("postgres", "redis-durable"):
+        for server in BOTH_KEPT:
             prepared.kill(server) if number == 2 else processes.stop(site, server, quiet)
             processes.start(site, server, quiet)
     assert query(prepared, "SELECT count(*) FROM kept") == (2,)
@@ -89,23 +92,23 @@ def test_a_stranger_with_the_number_of_a_stale_pid_file_is_left_alone(
 
 
 def test_two_who_start_at_once_start_one(redis: Deployment) -> None:
-    context = multiprocessing.get_context("spawn")
-    starters = [
-        context.Process(target=processes.start, args=(redis.site, "redis", quiet))
-        for _ in range(3)
-    ]
-    for starter in starters:
-        starter.start()
-    for starter in starters:
-        starter.join(60)
-        assert starter.exitcode == 0
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom rfdata.config.load import load\n"
+        "from rfdata.model.plan import StartServer\n"
+        "from rfdata.targets.native.target import NativeTarget\n"
+        "config = load(Path(sys.argv[1]))\n"
+        "NativeTarget(config).execute(config, StartServer('redis'), print)\n"
+    )
+    argv = [sys.executable, "-c", code, str(redis.directory)]
+    starters = [subprocess.Popen(argv) for _ in range(3)]
+    assert [starter.wait(60) for starter in starters] == [0, 0, 0]
     log = (redis.home("redis").log / "redis.log").read_text()
     assert log.count("Redis is starting") == 1
 
 
 def test_a_server_that_cannot_start_says_why_and_what_to_do(prepared: Deployment) -> None:
     settings = prepared.config.settings
-    for server, port in (("postgres", settings.postgres.port), ("redis", settings.redis.port)):
+    for server, port in zip(TWO, (settings.postgres.port, settings.redis.port), strict=True):
         began = monotonic()
         with socket.socket() as holder:
             holder.bind(("127.0.0.1", port))
@@ -128,7 +131,7 @@ def test_a_configuration_that_the_server_refuses_is_quoted(redis: Deployment) ->
 @AS_ROOT
 def test_servers_run_with_little(prepared: Deployment) -> None:
     """As users of their own, without the means to gain rights, and without core dumps."""
-    for server in ("postgres", "redis"):
+    for server in TWO:
         processes.start(prepared.site, server, quiet)
         proc = Path("/proc") / str(prepared.running(server).pid)
         status = dict(line.split(":\t", 1) for line in (proc / "status").read_text().splitlines())
@@ -142,7 +145,7 @@ def test_servers_run_with_little(prepared: Deployment) -> None:
 
 def test_no_secret_is_in_the_arguments_or_the_environment(prepared: Deployment) -> None:
     secrets = [value.reveal().encode() for value in prepared.config.env.values() if len(value) > 20]
-    for server in ("postgres", "redis"):
+    for server in TWO:
         processes.start(prepared.site, server, quiet)
         proc = Path("/proc") / str(prepared.running(server).pid)
         shown = (proc / "cmdline").read_bytes() + (proc / "environ").read_bytes()
@@ -154,18 +157,21 @@ def test_a_start_waits_until_the_leftovers_of_a_killed_one_are_gone(
 ) -> None:
     """A backend that is busy does not notice at once that its parent was killed."""
     processes.start(postgres.site, "postgres", quiet)
-    busy = "DO $$ DECLARE until timestamptz := clock_timestamp() + '1.5s'; " \
+    busy = (
+        "DO $$ DECLARE until timestamptz := clock_timestamp() + interval '1.5s'; "
         "BEGIN WHILE clock_timestamp() < until LOOP END LOOP; END $$"
+    )
 
     def work() -> None:
-        with pytest.raises(Exception, match="."):
+        with suppress(Unreachable):  # it may still get its answer from the orphan
             query(postgres, busy)
 
     thread = threading.Thread(target=work)
     thread.start()
     until(
-        lambda: query(postgres, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO%'")
-        == (1,),
+        lambda: (
+            query(postgres, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO%'") == (1,)
+        ),
         "the query is at work",
     )
     postgres.kill("postgres")
@@ -177,7 +183,7 @@ def test_a_start_waits_until_the_leftovers_of_a_killed_one_are_gone(
     thread.join()
 
 
-@pytest.mark.parametrize("parent", ["with space", "Müllers Größe", "it's $HOME `x` \"q\" 100%"])
+@pytest.mark.parametrize("parent", ["with space", "Müllers Größe", 'it\'s $HOME `x` "q" 100%'])
 def test_paths_of_every_kind(parent: str, cluster: Path) -> None:
     deployment = make(parent)
     try:
@@ -233,8 +239,6 @@ def test_whoever_dies_while_changing_gives_the_right_back(redis: Deployment) -> 
         "with processes.changing(Home('redis', 'x', Path(sys.argv[1])), 'test'):\n"
         "    print('held', flush=True)\n    time.sleep(60)\n"
     )
-    import sys
-
     with subprocess.Popen(
         [sys.executable, "-c", code, str(home.root)], stdout=subprocess.PIPE, text=True
     ) as holder:

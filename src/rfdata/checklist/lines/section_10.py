@@ -82,7 +82,7 @@ LINES: tuple[Line, ...] = (
     Line(
         "10.13",
         "The servers' health is watched all the time",
-        checks=("host.watch_alive", "host.watch_interval", *HEALTH),
+        checks=("host.watch_alive", "host.watch_current", "host.watch_interval", *HEALTH),
     ),
     Line(
         "10.14",

@@ -62,7 +62,13 @@ LINES: tuple[Line, ...] = (
     Line(
         "12.6",
         "The health of PostgreSQL and both Redis servers is polled as planned",
-        checks=("host.watch_alive", "host.watch_after_reboot", *POLLING, *HEALTH),
+        checks=(
+            "host.watch_alive",
+            "host.watch_current",
+            "host.watch_after_reboot",
+            *POLLING,
+            *HEALTH,
+        ),
     ),
     Line(
         "12.7",

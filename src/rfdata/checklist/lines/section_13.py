@@ -96,7 +96,7 @@ LINES: tuple[Line, ...] = (
     ),
     Line(
         "13.19",
-        "Backups run",
+        "Backups are made, on time and without errors",
         pending="backups: a check that the schedule is active and its last run was good",
     ),
     Line(

@@ -117,7 +117,7 @@ def enforced(process: Running) -> Limits:
 
 def release(identity: str, server: str) -> None:
     """Remove a stopped server's groups; one that is still in use stays."""
-    for tree in _trees():
+    for tree in trees():
         folder = tree.mount / ROOT / identity / server
         for step in (folder, folder.parent, folder.parent.parent):
             with suppress(OSError):
@@ -129,7 +129,7 @@ def memory_limit() -> int | None:
     return enforced(Running(os.getpid(), 0)).memory
 
 
-def _trees() -> Iterator[Tree]:
+def trees() -> Iterator[Tree]:
     for line in (PROC / "self" / "mountinfo").read_text(encoding="utf-8").splitlines():
         fields, _, after = line.partition(" - ")
         kind, _, options = after.split(" ", 2)
@@ -145,7 +145,7 @@ def _trees() -> Iterator[Tree]:
 
 def _writable() -> tuple[Tree, ...]:
     """The hierarchies in which we may make groups, or none unless both controllers are there."""
-    usable = tuple(tree for tree in _trees() if _usable(tree))
+    usable = tuple(tree for tree in trees() if _usable(tree))
     found = {name for tree in usable for name in tree.controllers}
     return usable if found.issuperset(_CONTROLLERS) else ()
 
@@ -195,7 +195,7 @@ def _folders(text: str) -> Iterator[tuple[Tree, Path]]:
     for line in text.splitlines():
         _, controllers, group = line.split(":", 2)
         groups |= dict.fromkeys(controllers.split(","), group)
-    for tree in _trees():
+    for tree in trees():
         key = "" if tree.version == 2 else next(iter(tree.controllers & groups.keys()), None)
         if key is not None and key in groups:
             yield tree, tree.folder(groups[key])

@@ -1,0 +1,91 @@
+"""What a run leaves: the table on the terminal, JSON, and the measured part of docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.figure import COLUMNS, Figure
+from benchmarks.machine import Machine
+from benchmarks.measure import MEGABYTE, own_peak
+from benchmarks.scenarios import Benchmark
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
+PAGE = ROOT / "docs" / "benchmarks.md"
+BEGIN = "<!-- measured: written by `python -m benchmarks` -->"
+END = "<!-- end of what is measured -->"
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """For the terminal."""
+    rows = [COLUMNS, *(figure.cells() for figure in figures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def write_json(machine: Machine, figures: Sequence[Figure]) -> Path:
+    rows = [{**asdict(figure), "asked": figure.asked_text, "met": figure.met} for figure in figures]
+    RESULTS.parent.mkdir(exist_ok=True)
+    text = json.dumps({"machine": asdict(machine), "figures": rows}, indent=2, ensure_ascii=False)
+    RESULTS.write_text(text + "\n", encoding="utf-8")
+    return RESULTS
+
+
+def write_page(
+    machine: Machine, benchmarks: Sequence[Benchmark], figures: Sequence[Figure]
+) -> Path:
+    """Replace the measured part of the page; what a person wrote around it stays."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    measured = measured_part(machine, benchmarks, figures)
+    PAGE.write_text(f"{before}{BEGIN}\n{measured}\n{END}{after}", encoding="utf-8")
+    return PAGE
+
+
+def measured_part(
+    machine: Machine, benchmarks: Sequence[Benchmark], figures: Sequence[Figure]
+) -> str:
+    return "\n\n".join(
+        (
+            _machine(machine),
+            _markdown(figures),
+            _short(figures),
+            "## What is measured",
+            *(f"**{benchmark.name}**: {benchmark.about}" for benchmark in benchmarks),
+        )
+    )
+
+
+def _machine(machine: Machine) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in machine.versions.items())
+    return (
+        f"Measured {machine.measured_at} on {machine.cores} cores ({machine.cpu}), "
+        f"{machine.memory_gib:g} GiB, {machine.system}; load before: {machine.load:g}.\n"
+        f"{versions}.\n\n"
+        "Every row is the minimum, median and maximum of so many runs after a warm-up; a time is "
+        "judged by its median, memory by its maximum. Memory is resident, of the largest process of a "
+        f"run (1 MB = 1,000,000 bytes; below {own_peak() / MEGABYTE:.0f} MB nothing can be "
+        "told apart from the measuring program)."
+    )
+
+
+def _markdown(figures: Sequence[Figure]) -> str:
+    def row(cells: Sequence[str]) -> str:
+        return f"| {' | '.join(cells)} |"
+
+    rule = row(["---"] * 2 + ["---:"] * 5 + [":---:"])
+    return "\n".join((row(COLUMNS), rule, *(row(figure.cells()) for figure in figures)))
+
+
+def _short(figures: Sequence[Figure]) -> str:
+    missed = [f"{each.benchmark}: {each.what}" for each in figures if each.met is False]
+    return f"Not met: {'; '.join(missed)}." if missed else "Everything that was asked is met."
