@@ -80,7 +80,7 @@ def redis(
         return
     found: RedisFacts = facts.redis if server == "redis" else facts.redis_durable
     if not found.settings.known and found.probes.login.known:
-        yield _restart(server, ("users (it answers, but does not let rfdata in)",), ())
+        yield _restart(server, "it answers, but does not let rfdata in; it takes up its users anew")
         return
     changes = redis_differences(desired.redis[server], found.settings.value)
     restart = [change for change in changes if change.effect == "restart"]
@@ -94,9 +94,9 @@ def redis(
                 _change_lines(change.name, change.before, change.after),
             )
     if restart:
-        names = tuple(change.name for change in restart)
+        why = _fixed(change.name for change in restart)
         lines = (_change_lines(change.name, change.before, change.after) for change in restart)
-        yield _restart(server, names, lines)
+        yield _restart(server, why, lines)
     elif (
         renewed
         or desired.acl_files[server] in written
@@ -143,9 +143,9 @@ def postgres(
                 ResetSetting(change.name),
             )
     if restart := [change for change in changes if change.effect == "restart"]:
-        names = tuple(change.name for change in restart)
+        why = _fixed(change.name for change in restart)
         lines = (_change_lines(change.name, change.old, change.new) for change in changes)
-        yield _restart("postgres", names, lines)
+        yield _restart("postgres", why, lines)
     elif changes or renewed or _stale(facts, "postgres") or _access_written(desired, written):
         lines = (_change_lines(change.name, change.old, change.new) for change in changes)
         yield _reload("postgres", "takes up settings, access rules and certificates", lines)
@@ -169,10 +169,14 @@ def _change_lines(name: str, old: str, new: str) -> tuple[str, str]:
     return f"- {name} = {old}", f"+ {name} = {new}"
 
 
-def _restart(server: Server, names: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> Step:
+def _fixed(names: Iterable[str]) -> str:
+    return f"{', '.join(names)} can't change while it runs"
+
+
+def _restart(server: Server, why: str, lines: Iterable[tuple[str, ...]] = ()) -> Step:
     return Step(
         "processes",
-        f"RESTART {server}: {', '.join(names)} can't change while it runs; connections are cut",
+        f"RESTART {server}, connections are cut: {why}",
         "change the settings back and run `rfdata up`",
         RestartServer(server),
         tuple(chain.from_iterable(lines)),

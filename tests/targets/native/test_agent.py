@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ from tests.targets.native.conftest import Deployment, quiet, until
 
 from rfdata.config import env as dotenv
 from rfdata.errors import ChangeFailed
+from rfdata.model.facts import Server
 from rfdata.model.plan import RestartServer, StartWatch
 from rfdata.secrets import Secret
 from rfdata.targets.native import identity, processes, watch
 from rfdata.targets.native.identity import Running
+
+TWO: tuple[Server, ...] = ("redis", "postgres")
 
 
 @pytest.fixture
@@ -44,14 +48,22 @@ def health(deployment: Deployment) -> Mapping[str, Any]:
     return servers
 
 
+def healthy(deployment: Deployment, server: Server) -> bool:
+    return bool(health(deployment)[server]["healthy"])
+
+
+def unhealthy(deployment: Deployment, server: Server) -> bool:
+    return not healthy(deployment, server)
+
+
 def log(deployment: Deployment) -> str:
     return (deployment.layout.agent / "agent.log").read_text()
 
 
 def test_a_server_that_was_killed_is_started_again(watched: Deployment) -> None:
-    for server in ("redis", "postgres"):
+    for server in TWO:
         killed = watched.kill(server)
-        until(lambda server=server: identity.running(watched.home(server)), "it runs again")
+        until(partial(identity.running, watched.home(server)), "it runs again")
         assert watched.running(server) != killed
     until(lambda: all(entry["healthy"] for entry in health(watched).values()), "all are well")
     until(lambda: health(watched)["redis"]["restarts"] == 1, "the restart is counted")
@@ -75,14 +87,14 @@ def test_a_server_that_hangs_is_unhealthy_and_the_others_are_not(prepared: Deplo
     prepared.set("health", "retries", "2")
     prepared.start()
     prepared.watch()
-    for server in ("redis", "postgres"):
+    for server in TWO:
         hanging = prepared.running(server)
-        until(lambda server=server: health(prepared)[server]["healthy"], "it is well")
+        until(partial(healthy, prepared, server), "it is well")
         identity.send(hanging, signal.SIGSTOP)
-        until(lambda server=server: not health(prepared)[server]["healthy"], "it is not well")
+        until(partial(unhealthy, prepared, server), "it is not well")
         assert health(prepared)["redis-durable"]["healthy"]
         identity.send(hanging, signal.SIGCONT)
-        until(lambda server=server: health(prepared)[server]["healthy"], "it is well again")
+        until(partial(healthy, prepared, server), "it is well again")
         assert prepared.running(server) == hanging
 
 

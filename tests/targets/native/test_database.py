@@ -11,7 +11,7 @@ import pytest
 from tests.targets.native.conftest import Deployment, quiet, until
 
 from rfdata.errors import ChangeFailed, ProgramFailed
-from rfdata.model.plan import InitDatabase, StartServer
+from rfdata.model.plan import InitDatabase, IssueCertificate, StartServer
 from rfdata.postgres.client import operator
 
 INTERRUPTED = """
@@ -29,6 +29,8 @@ NativeTarget(config).execute(config, InitDatabase(tuple(sys.argv[2:])), print)
 def empty(fresh: Deployment) -> Deployment:
     """Everything that PostgreSQL needs but its data."""
     fresh.prepare("redis")
+    step = IssueCertificate("postgres", ("localhost", "127.0.0.1"), 30)
+    fresh.target.execute(fresh.config, step, quiet)
     return fresh
 
 

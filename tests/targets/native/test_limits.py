@@ -10,10 +10,11 @@ import pytest
 from tests.targets.native.conftest import Deployment, quiet
 
 from rfdata.config.schema import MB
+from rfdata.errors import Unreachable
 from rfdata.model.facts import Limits
 from rfdata.model.plan import SetLimits
 from rfdata.redis.client import managed, session
-from rfdata.targets.native import limits, processes
+from rfdata.targets.native import identity, limits, processes
 from rfdata.targets.native.identity import Running
 
 POSSIBLE = pytest.mark.skipif(
@@ -54,7 +55,7 @@ def test_limits_change_while_the_server_runs(prepared: Deployment) -> None:
     wanted = Limits(0.5, 512 * MB, 32 * MB)
     prepared.target.execute(prepared.config, SetLimits("postgres", wanted), quiet)
     assert limits.enforced(process) == wanted
-    for pid in limits.family(process.pid):
+    for pid in identity.family(process.pid):
         assert limits.enforced(Running(pid, 0)) == wanted
     unlimited = Limits(None, None, None)
     prepared.target.execute(prepared.config, SetLimits("postgres", unlimited), quiet)
@@ -100,13 +101,13 @@ def test_the_memory_limit_ends_what_takes_more(redis: Deployment) -> None:
     process, place = redis.running("redis"), redis.site.place("redis")
     limits.enforce(redis.layout.identity, "redis", process, Limits(None, 24 * MB, None))
     login = managed(redis.config, "redis", place.host, place.port, "admin")
-    with pytest.raises(Exception, match="."), session(login, 20) as line:
+    with pytest.raises(Unreachable), session(login, 20) as line:
         line.call("EVAL", "for i = 1, 400 do redis.call('SET', i, string.rep('x', 1e6)) end", 0)
     assert not process.alive
 
 
 def test_without_a_process_there_is_nothing_to_read() -> None:
-    with pytest.raises(Exception, match="has ended"):
+    with pytest.raises(Unreachable, match="has ended"):
         limits.enforced(Running(2**22 + 1, 0))
 
 

@@ -33,6 +33,8 @@ def test_a_listening_socket_is_found_with_its_process(family: int, address: str)
 
 
 def test_a_connection_is_no_listener() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with socket.create_connection(server.getsockname()) as client:
-            assert ports.holder(client.getsockname()[1]) is None
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+    ):
+        assert ports.holder(client.getsockname()[1]) is None

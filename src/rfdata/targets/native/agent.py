@@ -32,7 +32,7 @@ from rfdata.targets.native.layout import Layout
 from rfdata.targets.native.layout import layout as places_of
 from rfdata.targets.native.processes import revive
 from rfdata.targets.native.programs import Programs
-from rfdata.targets.native.pulse import Pulse, Rules, judged
+from rfdata.targets.native.pulse import Pulse, Rules, beat, judged
 from rfdata.targets.native.site import Site
 
 LOG_SIZE = 1_000_000
@@ -119,7 +119,7 @@ class _Agent:
         self.site = Site(config, places, Programs(config))
         self.rules = Rules(config.settings.health.retries, config.settings.health.start_period)
         self.records: dict[Server, HealthRecord] = {}
-        self.pulses = {server: Pulse(self.site, server) for server in SERVERS}
+        self.pulses = {server: Pulse(beat(self.site, server)) for server in SERVERS}
         self.revivals = {server: _Revival() for server in SERVERS}
         self.restarts = not systemd.in_charge(config)
 

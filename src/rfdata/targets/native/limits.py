@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 
 from rfdata import files
 from rfdata.errors import ChangeFailed, Unreachable
@@ -120,8 +120,7 @@ def release(identity: str, server: str) -> None:
     for tree in trees():
         folder = tree.mount / ROOT / identity / server
         for step in (folder, folder.parent, folder.parent.parent):
-            with suppress(OSError):
-                step.rmdir()
+            _remove(step)
 
 
 def memory_limit() -> int | None:
@@ -229,6 +228,19 @@ def _put(path: Path, value: str) -> None:
         os.write(descriptor, value.encode())
     finally:
         os.close(descriptor)
+
+
+def _remove(folder: Path) -> None:
+    """A group is in use for a moment after its last process has ended."""
+    for _ in range(20):
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:
+            if _words(folder / "cgroup.procs") or any(child.is_dir() for child in folder.iterdir()):
+                return
+            sleep(0.01)
 
 
 def _join(group: Path, pid: int) -> None:

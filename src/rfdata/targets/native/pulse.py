@@ -1,22 +1,22 @@
-"""Feeling a server's pulse over one connection that stays open, with a time limit on every beat.
+"""Feeling a server's pulse: in, one question, out, as a service would, with a time limit.
 
-A new connection for each poll would fill the servers' logs. Each server has a thread of its own, so
-that one that hangs delays no other; a thread that hangs is asked nothing more until it answers.
+A connection that stays open would tell too little: its backend answers on while nobody new gets in.
+Each server is asked in a thread of its own, so that one that hangs delays no other; while a thread
+hangs, its server is asked nothing more.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from threading import Thread
 
-from rfdata.config.load import Config, load
+from rfdata.config.load import load
 from rfdata.errors import RfdataError
 from rfdata.model.facts import HealthRecord, Server
 from rfdata.postgres.client import operator
-from rfdata.redis.client import Refused, Session, managed, session
+from rfdata.redis.client import Refused, managed, session
 from rfdata.targets.native.site import Site
 
 Beat = Callable[[], object]
@@ -26,55 +26,32 @@ Beat = Callable[[], object]
 class Pulse:
     """One server's pulse: `ask` begins a beat, `trouble` is what came of it."""
 
-    def __init__(self, site: Site, server: Server) -> None:
-        self._open = _opener(site, server)
-        self._asked, self._answered = threading.Event(), threading.Event()
-        self._answered.set()
+    def __init__(self, beat: Beat) -> None:
+        self._beat = beat
+        self._thread = Thread()
         self._trouble = ""
-        threading.Thread(target=self._work, daemon=True, name=f"pulse {server}").start()
 
     def ask(self) -> None:
-        if self._answered.is_set():
-            self._answered.clear()
-            self._asked.set()
+        if not self._thread.is_alive():
+            self._trouble = ""
+            self._thread = Thread(target=self._work, daemon=True)
+            self._thread.start()
 
     def trouble(self, timeout: float) -> str:
         """Why the server isn't well; empty when it is."""
-        if not self._answered.wait(timeout):
-            return f"no answer within {timeout:g} s"
-        return self._trouble
+        self._thread.join(timeout)
+        return "no answer in time" if self._thread.is_alive() else self._trouble
 
     def _work(self) -> None:
-        while True:
-            self._wait()
-            try:
-                self._beat_until_broken()
-            except (RfdataError, OSError) as error:
-                self._answer(str(error))
+        try:
+            self._beat()
+        except (RfdataError, OSError) as error:
+            self._trouble = str(error)
 
-    def _beat_until_broken(self) -> None:
-        """A connection that breaks between two beats is tried anew before anybody is told."""
-        fresh = True
-        while True:
-            try:
-                with self._open() as beat:
-                    while True:
-                        beat()
-                        self._answer("")
-                        fresh = False
-                        self._wait()
-            except (RfdataError, OSError):
-                if fresh:
-                    raise
-                fresh = True
 
-    def _wait(self) -> None:
-        self._asked.wait()
-        self._asked.clear()
-
-    def _answer(self, trouble: str) -> None:
-        self._trouble = trouble
-        self._answered.set()
+def beat(site: Site, server: Server) -> Beat:
+    """The question for a server: SELECT 1 as the operator, or PING as the monitor."""
+    return (lambda: _postgres(site)) if server == "postgres" else (lambda: _redis(site, server))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,33 +92,23 @@ def judged(
     )
 
 
-def _opener(site: Site, server: Server) -> Callable[[], AbstractContextManager[Beat]]:
-    if server == "postgres":
-        return lambda: _postgres(site)
-    return lambda: _redis(site, server)
-
-
-@contextmanager
-def _postgres(site: Site) -> Iterator[Beat]:
-    place = site.place("postgres")
+def _postgres(site: Site) -> None:
     timeout = site.config.settings.health.timeout
-    with operator(site.layout.socket_folder, place.port, timeout=timeout) as connection:
-        yield lambda: connection.execute("SELECT 1")
+    port = site.config.settings.postgres.port
+    with operator(site.layout.socket_folder, port, timeout=timeout) as connection:
+        connection.execute("SELECT 1")
 
 
-@contextmanager
-def _redis(site: Site, server: Server) -> Iterator[Beat]:
-    """As the monitor. When its password was changed since we started, the new one is in .env."""
-    with ExitStack() as stack:
-        try:
-            line = stack.enter_context(_session(site, server, site.config))
-        except Refused:
-            fresh = replace(site.config, env=load(site.config.directory).env)
-            line = stack.enter_context(_session(site, server, fresh))
-        yield lambda: line.call("PING")
+def _redis(site: Site, server: Server) -> None:
+    """When the monitor's password was changed since we started, the new one is in .env."""
+    try:
+        _ping(site, server)
+    except Refused:
+        fresh = replace(site.config, env=load(site.config.directory).env)
+        _ping(replace(site, config=fresh), server)
 
 
-def _session(site: Site, server: Server, config: Config) -> AbstractContextManager[Session]:
-    place = site.place(server)
-    login = managed(config, server, place.host, place.port, "monitor")
-    return session(login, config.settings.health.timeout)
+def _ping(site: Site, server: Server) -> None:
+    login = managed(site.config, server, *site.address(server), "monitor")
+    with session(login, site.config.settings.health.timeout) as line:
+        line.call("PING")
