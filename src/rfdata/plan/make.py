@@ -46,5 +46,5 @@ def _steps(config: Config, desired: Desired, facts: Facts) -> list[Step]:
     steps += servers.postgres(
         config, desired, facts, running["postgres"], written, "postgres" in renewed
     )
-    steps += servers.watch(config, facts, bool(steps))
+    steps += servers.watch(facts, changing=bool(steps))
     return steps

@@ -193,21 +193,18 @@ def _reload(server: Server, why: str, lines: Iterable[tuple[str, ...]] = ()) -> 
     )
 
 
-def watch(config: Config, facts: Facts, changing: bool) -> Iterator[Step]:
-    health = config.settings.health
-    watch = facts.host.watch.content
-    wanted = (health.interval, health.timeout, health.retries, health.start_period)
-    if watch is not None and watch.alive:
-        if (watch.interval, watch.timeout, watch.retries, watch.start_period) == wanted:
-            return
-        why = "health polling was configured anew"
+def watch(facts: Facts, *, changing: bool) -> Iterator[Step]:
+    """Whoever watches the servers has to be alive and to know this version and these settings."""
+    found = facts.host.watch.value
+    if found.alive and found.current:
+        return
+    if found.alive:
+        summary = "restart the watch: it still has an older version or older settings"
+    elif changing:
+        summary = "start the watch: nobody watches the servers yet"
     else:
-        why = (
-            "nobody watches the servers yet"
-            if changing
-            else "whoever watched the servers has ended"
-        )
-    yield Step("processes", f"start the watch: {why}", "`rfdata down`", StartWatch())
+        summary = "start the watch: whoever watched the servers has ended"
+    yield Step("processes", summary, "`rfdata down`", StartWatch())
 
 
 def running(facts: Facts, server: Server) -> bool:
