@@ -47,10 +47,15 @@ down: ready ## stop the layer; its data stays
 	@$(RFDATA) -C '$(DEPLOYMENT)' down
 
 .PHONY: check
-check: dev ## format, lint, strict types
+check: dev ## format, lint, strict types, generated docs current
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/python scripts/generate_docs.py --check
+
+.PHONY: docs
+docs: dev ## write the generated docs anew
+	@$(BIN)/python scripts/generate_docs.py
 
 .PHONY: test
 test: dev ## every test, on real servers

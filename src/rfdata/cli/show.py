@@ -52,7 +52,7 @@ def plan(found: Plan, stream: IO[str] | None = None) -> None:
             out.print(Text.assemble((f"{number:>4}  ", "dim"), step.summary))
             for line in step.detail:
                 out.print(Text(f"        {line}", style=STYLES.get(line[:1], "dim")))
-    out.print(f"\n{len(found.steps)} steps, plan {found.digest[:12]}")
+    out.print(f"\n{counted(len(found.steps))}, plan {found.digest[:12]}")
 
 
 def up(steps: int, found: Report, paths: Sequence[Path]) -> None:
@@ -63,7 +63,7 @@ def up(steps: int, found: Report, paths: Sequence[Path]) -> None:
     if steps == 0:
         out.print("Nothing changed: everything was as configured.")
     else:
-        out.print(f"{steps} steps applied.")
+        out.print(f"{counted(steps)} applied.")
     for path in paths:
         if path.suffix == ".html":
             out.print(f"Report: {path}")
@@ -74,6 +74,15 @@ def report(found: Report, *, everything: bool = False) -> None:
     from rfdata.report.terminal import print_report
 
     print_report(found, console(), everything=everything)
+
+
+def counted(steps: int) -> str:
+    """A number of steps in words.
+
+    >>> counted(1)
+    '1 step'
+    """
+    return f"{steps} step{'' if steps == 1 else 's'}"
 
 
 def status(picture: Picture) -> None:
