@@ -23,24 +23,63 @@ class Born:
     report: dict[str, Any]
 
 
+class Nursery:
+    """Keeps one deployment that is up and all good; one that a test has spoilt is taken away."""
+
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        self._factory = factory
+        self._here = ExitStack()
+        self._born: Born | None = None
+
+    def get(self) -> Born:
+        if self._born is None:
+            folder = self._factory.mktemp("born") / "deployment"
+            found = self._here.enter_context(layer.deployment(folder))
+            plan = found.plan()
+            up = found.rfdata("up", "--yes", "--format", "json")
+            self._born = Born(found, plan, up, up.json)
+        return self._born
+
+    def end(self) -> None:
+        self._born = None
+        self._here.close()
+
+    def settle(self) -> None:
+        """After a test: what `up` doesn't make all good again is no ground for the next test."""
+        if self._born is not None:
+            mended = self._born.deployment.rfdata("up", "--yes", "--format", "json", code=None)
+            if mended.code != 0 or layer.bad(mended.json):
+                self.end()
+
+
 @pytest.fixture(scope="session")
-def born(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Born]:
-    with layer.deployment(tmp_path_factory.mktemp("born") / "deployment") as found:
-        plan = found.plan()
-        up = found.rfdata("up", "--yes", "--format", "json")
-        yield Born(found, plan, up, up.json)
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    found = Nursery(tmp_path_factory)
+    yield found
+    found.end()
 
 
 @pytest.fixture
-def live(born: Born) -> Iterator[Deployment]:
-    """The worker's deployment; after a test that failed half-way it is mended for the next one."""
-    toml = born.deployment.toml.read_text(encoding="utf-8")
-    env = born.deployment.env_file.read_text(encoding="utf-8")
-    yield born.deployment
-    born.deployment.toml.write_text(toml, encoding="utf-8")
-    born.deployment.env_file.write_text(env, encoding="utf-8")
-    if born.deployment.rfdata("up", "--yes", code=None).code != 0:
-        pytest.fail("the test left a layer behind that `rfdata up` can't mend")
+def born(nursery: Nursery) -> Born:
+    """For tests that only look."""
+    return nursery.get()
+
+
+@pytest.fixture
+def calm(born: Born) -> Deployment:
+    """The same for tests that don't ask how it was made: they change nothing."""
+    return born.deployment
+
+
+@pytest.fixture
+def live(nursery: Nursery) -> Iterator[Deployment]:
+    """For tests that change something: it is made good again afterwards."""
+    found = nursery.get().deployment
+    kept = {path: path.read_bytes() for path in (found.toml, found.env_file)}
+    yield found
+    for path, content in kept.items():
+        path.write_bytes(content)
+    nursery.settle()
 
 
 Make = Callable[..., Deployment]

@@ -23,8 +23,8 @@ from time import monotonic, sleep
 from typing import IO, Any
 
 import psycopg
-import redis
 
+import redis
 from rfdata.config import env as dotenv
 from rfdata.config.load import load
 from rfdata.init import set_value
@@ -204,16 +204,6 @@ class Deployment:
         assert after != before, f"{section}.{key} is {value} already, or isn't there"
         self.toml.write_text(after, encoding="utf-8")
 
-    @contextmanager
-    def toml_kept(self) -> Iterator[None]:
-        """Whatever happens to rfdata.toml inside, afterwards it is as before, and the layer too."""
-        before = self.toml.read_text(encoding="utf-8")
-        try:
-            yield
-        finally:
-            self.toml.write_text(before, encoding="utf-8")
-            self.rfdata("up", "--yes")
-
     @property
     def settings(self) -> dict[str, Any]:
         return tomllib.loads(self.toml.read_text(encoding="utf-8"))
@@ -281,6 +271,11 @@ class Deployment:
         finally:
             client.close()
 
+    def admin(self, server: Server, *words: str) -> Any:
+        """One command to a Redis server, as its administrator."""
+        with self.redis(server, "admin") as client:
+            return client.execute_command(*words)  # type: ignore[no-untyped-call]
+
     def setting(self, name: str) -> str:
         """What PostgreSQL itself says of one of its settings."""
         with self.operator() as connection:
@@ -289,8 +284,7 @@ class Deployment:
         return str(row[0])
 
     def redis_setting(self, name: str, server: Server = "redis") -> str:
-        with self.redis(server, "admin") as client:
-            answer: dict[str, str] = client.config_get(name)  # type: ignore[assignment]
+        answer: dict[str, str] = self.admin(server, "CONFIG", "GET", name)
         return answer[name]
 
 
@@ -332,6 +326,13 @@ def wait_for(what: str, condition: Any, timeout: float = 30.0) -> None:
 # --- what lies where
 
 
+def kill(process: identity.Running | None) -> None:
+    """kill -9, and wait until it is gone."""
+    assert process is not None
+    identity.send(process, signal.SIGKILL)
+    assert identity.wait_until_gone(process, 30)
+
+
 def tree(*folders: Path, leave_out: Sequence[str] = (".lock",)) -> dict[str, str]:
     """Every path below these folders with its access and its content's digest."""
     found: dict[str, str] = {}
@@ -341,7 +342,7 @@ def tree(*folders: Path, leave_out: Sequence[str] = (".lock",)) -> dict[str, str
                 continue
             state = path.lstat()
             if stat.S_ISLNK(state.st_mode):
-                content = os.readlink(path)
+                content = str(path.readlink())
             elif stat.S_ISREG(state.st_mode):
                 content = hashlib.sha256(path.read_bytes()).hexdigest()
             else:
@@ -421,9 +422,11 @@ def processes_of(directory: Path, state: Path) -> list[int]:
         with suppress(OSError):
             words = (entry / "cmdline").read_bytes().split(b"\0")
             with suppress(OSError):
-                words.append(os.fsencode(os.readlink(entry / "cwd")))
+                words.append(os.fsencode((entry / "cwd").readlink()))
             inside = any(
-                word == folder or word.startswith(folder + b"/") for word in words for folder in wanted
+                word == folder or word.startswith(folder + b"/")
+                for word in words
+                for folder in wanted
             )
             if inside and identity.started(int(entry.name)) is not None:
                 found.append(int(entry.name))
@@ -455,7 +458,10 @@ def leftovers(found: Deployment) -> list[str]:
     """What an interrupted change leaves beside the files, and should be gone after the next `up`."""
     marks = ("*.rfdata-new", "data.new*", "torn-*")
     return [
-        str(path) for folder in (found.directory, found.state) for mark in marks for path in folder.rglob(mark)
+        str(path)
+        for folder in (found.directory, found.state)
+        for mark in marks
+        for path in folder.rglob(mark)
     ]
 
 

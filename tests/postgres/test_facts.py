@@ -224,6 +224,26 @@ class TestExternal:
         assert not found.probes.plaintext.value.accepted
         assert found.ready.value
 
+    @pytest.mark.parametrize("sslmode", ["", "require", "verify-ca", "verify-full"])
+    def test_the_server_is_reached_as_the_url_says(self, cluster: Cluster, sslmode: str) -> None:
+        secret = cluster.config.secret("POSTGRES_PASSWORD")
+        query = {"sslmode": sslmode} if sslmode else {}
+        found = gather(external(cluster, "researchflow_user", secret, **query))
+        assert found.server.known
+        assert found.probes.login.value.tls_version == "TLSv1.3"
+
+    def test_a_development_server_without_tls(self, cluster: Cluster) -> None:
+        secret = cluster.config.secret("POSTGRES_PASSWORD")
+        hba = "local all postgres peer map=operator\nhost all all 127.0.0.1/32 scram-sha-256\n"
+        with cluster.changed(hba=hba, conf="ssl = off\n"):
+            found = gather(external(cluster, "researchflow_user", secret, sslmode="disable"))
+            strict = gather(external(cluster, "researchflow_user", secret, sslmode="verify-full"))
+        assert found.server.known
+        assert found.probes.login.value.accepted
+        assert found.probes.plaintext.value.accepted
+        assert not strict.server.known
+        assert not strict.probes.login.value.accepted
+
     def test_a_wrong_password_in_the_url(self, cluster: Cluster) -> None:
         found = gather(external(cluster, "researchflow_user", Secret("wrong")))
         assert not found.probes.login.value.accepted

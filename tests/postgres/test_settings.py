@@ -113,6 +113,9 @@ def test_extras_override(configure: Configure) -> None:
         "log_connections = false",
         "zero_damaged_pages = true",
         "reserved_connections = 500",
+        "include = '/tmp/more.conf'",
+        "include_dir = '/tmp'",
+        "log_min_messages = 'PANIC'",
     ],
 )
 def test_an_extra_that_breaks_a_promise_is_refused_by_name(configure: Configure, line: str) -> None:

@@ -65,6 +65,14 @@ def test_a_failure_says_all_that_is_known(small: Report) -> None:
     assert "Passes" not in text
 
 
+def test_what_could_not_be_read_is_told_by_its_cause(small: Report) -> None:
+    text = terminal.text(small)
+    assert (
+        "Unknown (1)\n  not reached within 5 s\n    read from  pg_settings\n    lines      3.1\n"
+        in text
+    )
+
+
 def test_everything_shows_what_passes_too(small: Report) -> None:
     stream = io.StringIO()
     terminal.print_report(small, Console(file=stream, width=80), everything=True)

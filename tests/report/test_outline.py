@@ -19,7 +19,7 @@ F, U, P, A, T = Outcome.FAIL, Outcome.UNKNOWN, Outcome.PENDING, Outcome.ATTEST, 
     [
         ([F, F, U, T], "2 of 4 lines fail, and 1 could not be read."),
         ([F, T], "1 of 2 lines fails."),
-        ([U, T], "1 of 2 lines could not be read; nothing fails."),
+        ([U, T], "1 of 2 lines could not be read; none of the others fails."),
         ([P, T], "No line fails."),
         ([A], "No line fails."),
         ([T, Outcome.WAIVED], "All 2 lines are settled."),

@@ -44,8 +44,10 @@ class Login:
     database: str
     user: str
     password: Secret
+    sslmode: str
+    """As libpq names it: verify-full for our own servers, whatever DATABASE_URL says for others'."""
     ca: str
-    """The CA's file, or "system" for those of this machine."""
+    """The CA's file; "system" for those of this machine; empty for libpq's own choice."""
 
 
 def login(config: Config, role: str | None = None) -> Login:
@@ -63,6 +65,7 @@ def login(config: Config, role: str | None = None) -> Login:
         database=settings.database,
         user=user,
         password=config.secret(variable),
+        sslmode="verify-full",
         ca=str(config.ca_file),
     )
 
@@ -96,7 +99,11 @@ def service(
     timeout: float = TIMEOUT,
     read_only: bool = False,
 ) -> Iterator[Connection[TupleRow]]:
-    """A role over TLS, with the server's certificate and name verified. Raises Unreachable."""
+    """A role over TLS, with the server's certificate and name verified. Raises Unreachable.
+
+    Someone else's server is reached just as DATABASE_URL says: that is how the services do it, and
+    whether it is good enough is for the checks to say.
+    """
     known = login(config, role)
     parameters = {
         "host": known.host,
@@ -104,9 +111,10 @@ def service(
         "dbname": database or known.database,
         "user": known.user,
         "password": known.password.reveal(),
-        "sslmode": "verify-full",
-        "sslrootcert": known.ca,
+        "sslmode": known.sslmode,
     }
+    if known.ca:
+        parameters["sslrootcert"] = known.ca
     with _connected(parameters, timeout, read_only) as connection:
         yield connection
 
@@ -217,12 +225,22 @@ def _from_url(config: Config) -> Login:
             f"{where}: DATABASE_URL names no {'user' if host and not user else 'host'}",
             hint="postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
         )
-    ca = str(config.ca_file) if config.ca_file.exists() else "system"
+    sslmode = str(parts.get("sslmode") or "prefer")
     return Login(
         host=host,
         port=int(str(parts.get("port") or "5432").split(",")[0]),
         database=str(parts.get("dbname") or user),
         user=user,
         password=Secret(str(parts.get("password") or "")),
-        ca=ca,
+        sslmode=sslmode,
+        ca=str(parts.get("sslrootcert") or _default_ca(config, sslmode)),
     )
+
+
+def _default_ca(config: Config, sslmode: str) -> str:
+    """With sslmode=require a CA's file would make libpq verify after all: then it gets none."""
+    if not sslmode.startswith("verify"):
+        return ""
+    if config.ca_file.exists():
+        return str(config.ca_file)
+    return "system" if sslmode == "verify-full" else ""

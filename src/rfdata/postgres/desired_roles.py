@@ -174,6 +174,6 @@ def managed(config: Config, privilege: Privilege) -> bool:
 def _left_for_app(config: Config, readers: int) -> int:
     """The services may fill the server, but leave everyone else their connections."""
     total = config.settings.postgres.max_connections
-    reserved = config.settings.postgres.settings.get("reserved_connections", 0)
+    reserved = str(config.settings.postgres.settings.get("reserved_connections", 0))
     others = SUPERUSER_RESERVED + readers + _MIGRATORS + _MONITORS + _BACKUPS // 2
-    return max(2, total - others - (reserved if isinstance(reserved, int) else 0))
+    return max(2, total - others - (int(reserved) if reserved.isdecimal() else 0))

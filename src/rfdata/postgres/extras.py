@@ -40,6 +40,9 @@ PROTECTED = {
     "ignore_checksum_failure": "it hides corruption",
     "ignore_invalid_pages": "it hides corruption",
     "ignore_system_indexes": "it hides corruption",
+    "include": "it would bring in settings that nobody has checked",
+    "include_dir": "it would bring in settings that nobody has checked",
+    "include_if_exists": "it would bring in settings that nobody has checked",
     "lc_messages": "the checks read the log in English",
     "log_connections": "who connects is always on record",
     "log_destination": "the checks read the log's files",
@@ -63,6 +66,10 @@ PROTECTED = {
 """Settings that nobody but rfdata decides, each with the reason."""
 
 _BOUNDED: dict[str, tuple[Callable[[str], bool], str]] = {
+    "log_min_messages": (
+        lambda value: value.lower() != "panic",
+        "panic would keep the server's fatal errors out of the log",
+    ),
     "max_replication_slots": (lambda value: _at_least(value, 2), "backups need at least 2"),
     "max_wal_senders": (lambda value: _at_least(value, 2), "backups need at least 2"),
     "reserved_connections": (
@@ -145,7 +152,7 @@ def _where(config: Config, name: str) -> str:
 def _text(value: str | float | bool) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    return value if isinstance(value, str) else f"{value:.15g}"
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def _at_least(value: str, least: int) -> bool:

@@ -54,10 +54,7 @@ def login(config: Config, timeout: float) -> Probe:
             version = client.ask(connection, "select_one")[0][1]
             return timer.probe(True, "SELECT 1 answered", version)
     except Unreachable as error:
-        known = client.login(config)
-        system = known.ca == "system"
-        context = ssl.create_default_context() if system else trusting(Path(known.ca))
-        answer = _answer(known, context, timeout)  # raises where the server itself is not reached
+        answer = _answer(client.login(config), timeout)  # raises where the server is not reached
         if answer.kind == "in":
             return timer.probe(False, error.message)
         return timer.probe(False, answer.text, answer.tls_version)
@@ -158,12 +155,22 @@ class _Timer:
         return Probe(accepted, detail, tls_version, spent)
 
 
-def _answer(known: Login, context: ssl.SSLContext, timeout: float) -> Answer:
+def _answer(known: Login, timeout: float) -> Answer:
+    """Why the login failed: libpq's own message doesn't tell a refusal from a server that is gone."""
     who = Knock(known.host, known.port, known.user, known.database, known.password)
     try:
-        return knock(who, context, timeout)
+        return knock(who, _context(known), timeout)
     except ssl.SSLCertVerificationError as error:
         return Answer("refused", f"the client turned the certificate down: {error.verify_message}")
+
+
+def _context(known: Login) -> ssl.SSLContext | None:
+    if known.sslmode == "disable":
+        return None
+    if known.sslmode != "verify-full":
+        return trusting_anyone()
+    system = known.ca in ("", "system")
+    return ssl.create_default_context() if system else trusting(Path(known.ca))
 
 
 def _must_be_about_us(answer: Answer) -> None:

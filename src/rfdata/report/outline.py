@@ -157,7 +157,7 @@ def headline(report: Report) -> str:
         also = f", and {unknown} could not be read" if unknown else ""
         return f"{fail} of {whole} {failing}{also}."
     if unknown:
-        return f"{unknown} of {whole} could not be read; nothing fails."
+        return f"{unknown} of {whole} could not be read; none of the others fails."
     if report.lines and (outside := strays(report)):
         return (
             f"No line fails, but {_many(len(outside), 'check')} outside the checklist did not pass."

@@ -30,6 +30,7 @@ _ATTENTION = frozenset(Outcome) - outline.SETTLED | {Outcome.WAIVED}
 _LABEL = 11
 _TITLE = 31
 _NARROW = 64
+_PLACES = 3
 _WIDE = 100
 _LEAST = 20
 """Columns that text needs beside something else; with fewer it goes below."""
@@ -147,9 +148,11 @@ def _attention(page: _Page, lines: list[DecidedLine], *, everything: bool) -> No
         if not found or (outcome not in _ATTENTION and not everything):
             continue
         page.heading(outline.WORDS[outcome], len(found), _STYLES[outcome])
-        if outcome in outline.BAD or everything:
+        if outcome is Outcome.FAIL or everything:
             for part in found:
                 _line(page, part, shown)
+        elif outcome is Outcome.UNKNOWN:
+            _by_cause(page, found)
         elif outcome is Outcome.WAIVED:
             for part in found:
                 page.row(part.line.reason, before=f"  {part.line.id:<6}")
@@ -161,6 +164,25 @@ def _attention(page: _Page, lines: list[DecidedLine], *, everything: bool) -> No
                 before="  ",
                 style="dim",
             )
+
+
+def _by_cause(page: _Page, lines: list[DecidedLine]) -> None:
+    """What could not be read, once, with every line that waits for it."""
+    waiting: dict[str, dict[str, None]] = {}
+    places: dict[str, dict[str, None]] = {}
+    for part in lines:
+        for check in part.bad:
+            waiting.setdefault(check.verdict.note, {})[part.line.id] = None
+            places.setdefault(check.verdict.note, {})[check.verdict.read_from] = None
+        if not part.bad:
+            waiting.setdefault(part.line.reason, {})[part.line.id] = None
+    for cause, ids in waiting.items():
+        page.row(cause, before="  ", style="bold")
+        first, others = list(places.get(cause, ()))[:_PLACES], list(places.get(cause, ()))[_PLACES:]
+        if first:
+            more = f"; and {len(others)} more" if others else ""
+            page.row("; ".join(first) + more, before="    read from  ")
+        page.row(outline.ranges(ids), before="    lines      ")
 
 
 def _grouped(page: _Page, lines: list[DecidedLine]) -> None:

@@ -31,6 +31,7 @@ from rfdata.model.plan import (
 )
 from rfdata.targets.base import Desired
 from rfdata.targets.native import identity, limits, watch
+from rfdata.targets.native.desired import desired
 from rfdata.targets.native.identity import Running
 from rfdata.targets.native.layout import Home, Layout, layout
 from rfdata.targets.native.programs import Programs
@@ -59,6 +60,8 @@ class Deployment:
     """A deployment directory with everything that a test does to it."""
 
     directory: Path
+    root: Path
+    """Everything of it lies below this temporary folder."""
 
     @property
     def config(self) -> Config:
@@ -72,10 +75,14 @@ class Deployment:
     def layout(self) -> Layout:
         return layout(self.config)
 
+    @cached_property
+    def programs(self) -> Programs:
+        return Programs(self.config)
+
     @property
     def site(self) -> Site:
         config = self.config
-        return Site(config, layout(config), Programs(config))
+        return Site(config, layout(config), self.programs)
 
     def home(self, server: Server) -> Home:
         return self.layout.home(server)
@@ -85,7 +92,9 @@ class Deployment:
         path.write_text(set_value(path.read_text(), section, key, value))
 
     def desired(self) -> Desired:
-        return self.target.desired(self.config, self.target.gather(self.config))
+        site = self.site
+        programs = {server: site.programs.described(server) for server in SERVERS}
+        return desired(site, programs, None, limited=limits.possible())
 
     def prepare(self, *servers: Server) -> None:
         """Everything but the start: folders, files, certificates, the database cluster."""
@@ -121,7 +130,7 @@ class Deployment:
     def remove(self) -> None:
         """End what runs, each by its own identity, and take the folder away."""
         with ExitStack() as stack:
-            stack.callback(shutil.rmtree, self.directory.parent)
+            stack.callback(shutil.rmtree, self.root)
             config = self.config
             watch.set_wanted(self.layout, ()) if self.layout.agent.is_dir() else None
             watch.stop(config)
@@ -167,7 +176,7 @@ def make(parent: str = "") -> Deployment:
     directory = root / parent / "deployment" if parent else root / "deployment"
     ports = dict(zip(("postgres", "redis", "redis_durable"), free_ports(3), strict=True))
     init(directory, Wish("prod", "native", "test", ports), lambda server, _: ports[server])
-    deployment = Deployment(directory)
+    deployment = Deployment(directory, root)
     for (section, key), value in SMALL.items():
         deployment.set(section, key, value)
     deployment.set("native", "state", '""')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_the_state_folder_of_another_deployment_is_refused(fresh: Deployment) ->
 
 
 def test_a_deployment_that_was_moved_keeps_its_state(redis: Deployment) -> None:
-    moved = Deployment(redis.directory.with_name("moved"))
+    moved = replace(redis, directory=redis.directory.with_name("moved"))
     redis.directory.rename(moved.directory)
     wanted = moved.desired()
     marker = next(file for file in wanted.files if file.path == moved.layout.marker)

@@ -49,9 +49,9 @@ _log = logging.getLogger("rfdata.agent")
 def run_agent(config: Config) -> None:
     """Watch until SIGTERM; returns at once when another agent watches already."""
     places = places_of(config)
-    with _only_one(config, places) as chosen:
+    with _Wake() as wake, _only_one(config, places) as chosen:
         if chosen:
-            with _logging(places.agent / "agent.log"), _Wake() as wake:
+            with _logging(places.agent / "agent.log"):
                 _Agent(config, places, wake).run()
 
 

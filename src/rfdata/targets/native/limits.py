@@ -232,7 +232,7 @@ def _put(path: Path, value: str) -> None:
 
 def _remove(folder: Path) -> None:
     """A group is in use for a moment after its last process has ended."""
-    for _ in range(20):
+    for _ in range(100):
         try:
             folder.rmdir()
         except FileNotFoundError:
