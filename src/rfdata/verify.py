@@ -24,7 +24,7 @@ from rfdata.model.evidence import Statement
 from rfdata.model.fact import now
 from rfdata.model.facts import SERVERS, Facts
 from rfdata.model.verdict import Outcome, Report
-from rfdata.report.build import from_json, to_json
+from rfdata.report.build import from_evidence, to_json
 from rfdata.targets.deployment import evidence_folder
 
 UNREADABLE = 3
@@ -72,7 +72,7 @@ def last(config: Config) -> Report:
     evidence = log.newest(evidence_folder(config), "verified")
     if evidence is None:
         raise UsageError("nothing has been verified yet", hint="run `rfdata verify` first")
-    return replace(from_json(dict(evidence.data)), evidence_head=evidence.hash)
+    return from_evidence(evidence)
 
 
 def state(

@@ -22,10 +22,20 @@ def verify(context: typer.Context, format: FormatOption = Format.TEXT) -> int:
     problems = [{"line": p.line, "what": p.what} for p in found.problems]
     if format is Format.JSON:
         print_json(
-            {"ok": found.ok, "records": found.records, "head": found.head, "problems": problems}
+            {
+                "ok": found.ok,
+                "records": found.records,
+                "head": found.head,
+                "torn_bytes": found.torn,
+                "problems": problems,
+            }
         )
     elif found.ok:
         typer.echo(f"{found.records} records, unbroken; head {found.head}")
+        if found.torn:
+            typer.echo(
+                f"{found.torn} bytes of a record that was interrupted follow; the next one sets them aside"
+            )
     else:
         for problem in found.problems:
             typer.echo(f"line {problem.line}: {problem.what}")
