@@ -255,7 +255,7 @@ class TestWhatCannotBeRun:
     def test_a_missing_working_directory(
         self, tmp_path: Path, starter: Callable[[Command], object]
     ) -> None:
-        with pytest.raises(ProgramMissing, match="its working directory .*/gone does not exist"):
+        with pytest.raises(ProgramMissing, match=r"its working directory .*/gone does not exist"):
             starter(Command(("true",), cwd=tmp_path / "gone"))
 
     def test_more_arguments_than_the_kernel_takes(
@@ -327,8 +327,7 @@ import os, sys
 from pathlib import Path
 from rfdata import files
 from rfdata.shell import Command, start
-held = open(sys.argv[1] + "/held", "w")
-os.set_inheritable(held.fileno(), True)
+os.set_inheritable(os.open(sys.argv[1] + "/held", os.O_CREAT), True)
 with files.lock(Path(sys.argv[1]) / ".lock", purpose="test"):
     print(start(Command(("sh", "-c", sys.argv[2])), output=Path(sys.argv[1]) / "log"), flush=True)
 """
@@ -382,11 +381,11 @@ def test_what_was_started_leaves_no_warning_when_it_is_forgotten(tmp_path: Path)
 
 
 def test_starting_a_missing_program_leaves_no_descriptor_open(tmp_path: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         with pytest.raises(ProgramMissing):
             start(Command(("no-such-program",)), output=tmp_path / "log")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs programs as others")

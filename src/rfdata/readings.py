@@ -77,9 +77,12 @@ class _Run:
     def _take(self, reading: Reading[Any], resource: Any) -> Fact[Any]:
         started = now()
         try:
-            return read(reading.take(resource), reading.read_from, started)
+            content = reading.take(resource)
         except Exception as error:  # noqa: BLE001 - the barrier: one bad reading spoils no other
             return unread(explain(error), reading.read_from, started)
+        if content is None:
+            return unread("there was no answer", reading.read_from, started)
+        return read(content, reading.read_from, started)
 
     def collect(self, timeout: float) -> dict[str, Fact[Any]]:
         found = dict(self.found)

@@ -15,7 +15,7 @@ BOXES = {2: 26, 3: 21, 4: 15, 5: 15, 6: 8, 7: 8, 8: 8, 9: 32, 10: 16, 11: 17, 12
 CAPABILITIES = {
     "backups",
     "compose",
-    "disaster recovery",
+    "disaster-recovery",
     "drills",
     "migrations",
     "monitoring",

@@ -37,7 +37,8 @@ def git_ignored(config: Config, facts: Facts) -> Verdict:
 @item(
     "env.never_committed",
     severity="critical",
-    remedy="git rm --cached .env, then change every password: history keeps them (rfdata init --force)",
+    remedy="git rm --cached .env; history keeps the passwords, so change them all: empty their values "
+    "in .env, then rfdata init and rfdata up",
 )
 def never_committed(config: Config, facts: Facts) -> Verdict:
     """Whoever has a clone has the passwords, for ever: removing the file does not remove history."""

@@ -36,8 +36,8 @@ NO_CA = "TLS_CA_FILE is not set: the system's own authorities are trusted"
 @item(
     "tls.ca_valid",
     severity="critical",
-    remedy="make a new authority before this one ends: rfdata certs renew --authority, then hand "
-    "certs/ca.crt to every client",
+    remedy="in good time: move certs/ca.crt and certs/ca.key away, let rfdata up make new ones with "
+    "new certificates, and hand certs/ca.crt to every client",
 )
 def ca_valid(config: Config, facts: Facts) -> Verdict:
     """When the authority ends, every client turns every server down in the same second."""
@@ -58,7 +58,8 @@ def ca_valid(config: Config, facts: Facts) -> Verdict:
 @item(
     "tls.ca_own",
     severity="medium",
-    remedy="rfdata certs renew --authority makes one of ten years at most for this deployment alone",
+    remedy="move certs/ca.crt and certs/ca.key away; rfdata up makes an authority for this deployment "
+    "alone, of tls.ca_days at most",
 )
 def ca_own(config: Config, facts: Facts) -> Verdict:
     """An authority that others use too lets their servers pass for ours."""

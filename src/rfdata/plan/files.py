@@ -36,8 +36,8 @@ def folders(desired: Desired, facts: Facts) -> Iterator[Step]:
         if not state.exists:
             summary = f"make {folder.path} (mode {folder.mode:04o}{_owned(folder.user)})"
             yield Step("files", summary, f"rmdir {folder.path}", folder)
-        elif access := _access(folder, state):
-            yield access
+        elif step := access(folder, state):
+            yield step
 
 
 def files(wanted: tuple[WriteFile, ...], facts: Facts) -> Iterator[Step]:
@@ -50,8 +50,8 @@ def files(wanted: tuple[WriteFile, ...], facts: Facts) -> Iterator[Step]:
             yield Step(
                 "files", f"change {file.path}", "put the old lines back", file, _diff(file, state)
             )
-        elif access := _access(file, state):
-            yield access
+        elif step := access(file, state):
+            yield step
 
 
 def digest_of(file: WriteFile) -> str:
@@ -60,7 +60,7 @@ def digest_of(file: WriteFile) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _access(wanted: MakeDirectory | WriteFile, state: FileState) -> Step | None:
+def access(wanted: MakeDirectory | WriteFile | SetAccess, state: FileState) -> Step | None:
     owner_differs = bool(wanted.user) and state.user != wanted.user
     if state.mode == wanted.mode and not owner_differs:
         return None

@@ -10,7 +10,7 @@ from rfdata.config.load import ENV, Config
 from rfdata.errors import Unreachable
 from rfdata.model.facts import Facts, FileState, Server
 from rfdata.model.plan import IssueAuthority, IssueCertificate, Step, WriteFile
-from rfdata.plan.files import lies_at
+from rfdata.plan.files import access, lies_at
 from rfdata.targets.base import Desired
 
 
@@ -44,11 +44,19 @@ def certificates(
             f"rm {config.directory / 'certs'}/ca.*: every certificate would need a new CA",
             IssueAuthority(tls.ca_days),
         )
+    elif not fresh and ca.value.not_after - moment <= timedelta(days=tls.renew_before_days):
+        yield Step(
+            "files",
+            f"renew the CA ({tls.ca_days} days): the present one ends on {ca.value.not_after:%Y-%m-%d}",
+            "none needed: its key and name stay, so what it signed stays valid",
+            IssueAuthority(tls.ca_days),
+        )
     elif fresh:
         raise Unreachable(
             f"the CA could not be read: {ca.trouble}", hint=f"look at {config.ca_file}"
         )
     for server, names in desired.certificates.items():
+        server_key = facts.certs.keys[server].value
         if why := _certificate_due(
             facts, server, names, moment, timedelta(days=tls.renew_before_days), fresh
         ):
@@ -59,6 +67,12 @@ def certificates(
                 IssueCertificate(server, names, tls.certificate_days),
                 tuple(f"+ {name}" for name in names),
             )
+        elif step := access(desired.keys[server], server_key):
+            yield step
+    if facts.certs.ca_key.value.exists and (
+        step := access(desired.ca_key, facts.certs.ca_key.value)
+    ):
+        yield step
 
 
 def _ca_file(facts: Facts, config: Config) -> FileState:
@@ -76,6 +90,8 @@ def _certificate_due(
     found = facts.certs.on_disk[server]
     if new_ca or found.content is None:
         return "there is none yet" if not new_ca or found.content is None else "the CA is new"
+    if not facts.certs.keys[server].value.exists:
+        return "its key is gone"
     if not found.content.issued_by_ca:
         return "the present one is not from our CA"
     if found.content.not_after - moment <= ahead:

@@ -23,6 +23,7 @@ from rfdata.model.plan import (
 )
 from rfdata.postgres import roles
 from rfdata.postgres.settings import differences as postgres_differences
+from rfdata.redis.acl import departures
 from rfdata.redis.settings import differences as redis_differences
 from rfdata.targets.base import Desired
 
@@ -100,16 +101,10 @@ def redis(
     elif (
         renewed
         or desired.acl_files[server] in written
-        or _acl_differs(found)
+        or departures(found.acl.value)
         or _stale(facts, server)
     ):
         yield _reload(server, "takes up users and certificates; connections stay")
-
-
-def _acl_differs(found: RedisFacts) -> bool:
-    users = found.acl.value
-    ours = ("default", "admin", "monitor")
-    return any(name not in users or not users[name].password_matches for name in ours)
 
 
 def postgres(

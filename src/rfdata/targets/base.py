@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from rfdata.config.load import Config
 from rfdata.model.facts import Facts, Limits, Server
-from rfdata.model.plan import Action, MakeDirectory, WriteFile
+from rfdata.model.plan import Action, MakeDirectory, SetAccess, WriteFile
 
 Progress = Callable[[str], None]
 """Called with a short sentence whenever something that takes time begins."""
@@ -28,6 +28,9 @@ class Desired:
     """Rendered files inside PostgreSQL's data folder: written after initdb."""
     certificates: dict[Server, tuple[str, ...]]
     """Names for each server's certificate."""
+    keys: Mapping[Server, SetAccess]
+    """Where each server's private key lies, whose it is and who may read it."""
+    ca_key: SetAccess
     initdb_arguments: tuple[str, ...]
     limits: dict[Server, Limits]
     postgres: Mapping[str, Any]

@@ -50,7 +50,11 @@ class ExternalTarget:
             *env_chains(config),
             *folder_chains(config),
             *postgres.chains(config),
-            *(chain for server in SERVERS[1:] for chain in redis.chains(config, server, "", 0, None)),
+            *(
+                chain
+                for server in SERVERS[1:]
+                for chain in redis.chains(config, server, "", 0, None)
+            ),
             *(_certificate(config, server) for server in SERVERS),
             single("certs.ca", str(config.ca_file), lambda: certificates.read(config.ca_file)),
         ]
@@ -73,11 +77,17 @@ class ExternalTarget:
 
 
 def _refuse() -> NoReturn:
-    raise UsageError(_REFUSED, hint="use `rfdata verify`; to build a layer, init one with --target native")
+    raise UsageError(
+        _REFUSED, hint="use `rfdata verify`; to build a layer, init one with --target native"
+    )
 
 
 def _certificate(config: Config, server: Server) -> Chain[Any]:
-    variable = {"postgres": "DATABASE_URL", "redis": "REDIS_URL", "redis-durable": "REDIS_DURABLE_URL"}
+    variable = {
+        "postgres": "DATABASE_URL",
+        "redis": "REDIS_URL",
+        "redis-durable": "REDIS_DURABLE_URL",
+    }
     timeout = config.settings.verify.fact_timeout
     starttls: Literal["postgres"] | None = "postgres" if server == "postgres" else None
 
@@ -85,7 +95,9 @@ def _certificate(config: Config, server: Server) -> Chain[Any]:
         host, port = url_place(config, variable[server])
         return certificates.live(host, port, timeout, config.ca_file, starttls)
 
-    return single(f"certs.served.{server}", f"TLS handshake with the server of {variable[server]}", look)
+    return single(
+        f"certs.served.{server}", f"TLS handshake with the server of {variable[server]}", look
+    )
 
 
 def _certs(found: Mapping[str, Fact[Any]]) -> CertFacts:

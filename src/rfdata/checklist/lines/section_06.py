@@ -33,7 +33,7 @@ LINES: tuple[Line, ...] = (
     Line(
         "6.5",
         "It is decided what happens when the whole host is lost",
-        pending="disaster recovery: a plan from the newest backup to a running layer, with its times",
+        pending="disaster-recovery: a plan from the newest backup to a running layer, with its times",
     ),
     Line("6.6", "Data was brought back from a backup, and was whole", drill="restore"),
     Line(

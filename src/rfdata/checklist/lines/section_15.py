@@ -36,11 +36,12 @@ LINES: tuple[Line, ...] = (
         checks=on_all("host", "running"),
         drill="rollback",
     ),
-    Line("15.7", "Then they can be reached again", checks=LOGINS),
+    Line("15.7", "Then they can be reached again", checks=LOGINS, drill="rollback"),
     Line(
         "15.8",
         "Then everything is verified anew",
         checks=(*HEALTH, *on_all("logs", "startup"), *on_all("host", "disk_free")),
+        drill="rollback",
     ),
     Line(
         "15.9",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rfdata.errors import Unreachable
 from rfdata.model.facts import SERVERS, Facts, Server, ServerPrograms
-from rfdata.model.plan import MakeDirectory, WriteFile
+from rfdata.model.plan import MakeDirectory, SetAccess, WriteFile
 from rfdata.postgres import access
 from rfdata.postgres import settings as postgres_settings
 from rfdata.postgres.settings import Host, PostgresPaths
@@ -21,6 +21,7 @@ from rfdata.targets.native import systemd, watch
 from rfdata.targets.native.layout import TLS_CURRENT, Home
 from rfdata.targets.native.processes import server_command
 from rfdata.targets.native.site import Site
+from rfdata.tls.authority import CA_KEY
 from rfdata.tls.names import default_names
 
 INITDB = (
@@ -60,6 +61,8 @@ def desired(
         ),
         data_files=_postgres_files(site, postgres_settings.render(settings)),
         certificates={server: default_names(config, server) for server in SERVERS},
+        keys={server: _key(site, server) for server in SERVERS},
+        ca_key=SetAccess(config.directory / "certs" / CA_KEY, 0o600, ""),
         initdb_arguments=(*INITDB, *programs["postgres"].locale),
         limits={server: site.limits(server) for server in SERVERS} if limited else {},
         postgres=settings,
@@ -102,6 +105,11 @@ def redis_paths(site: Site, server: Server) -> RedisPaths:
         tls=home.tls,
         supervised=systemd.in_charge(site.config),
     )
+
+
+def _key(site: Site, server: Server) -> SetAccess:
+    home = site.layout.home(server)
+    return SetAccess(home.tls / TLS_CURRENT / "server.key", 0o600, home.user)
 
 
 def _folders(site: Site) -> list[MakeDirectory]:
