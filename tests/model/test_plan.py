@@ -27,7 +27,7 @@ ACTIONS: tuple[type[Any], ...] = typing.get_args(Action)
 
 VALUES: dict[str, tuple[Any, Any]] = {
     "str": ("one", "two"),
-    "int": (1, 2),
+    "int": (1, 7),
     "Path": (Path("/srv/one"), Path("/srv/two")),
     "str | Secret": (Secret(PASSWORD), Secret("another")),
     "Secret": (Secret(PASSWORD), Secret("another")),
@@ -160,7 +160,7 @@ STEPS = st.lists(
 def test_plans_have_one_digest_exactly_when_they_are_equal(
     one: tuple[Step, ...], two: tuple[Step, ...]
 ) -> None:
-    first, again, second = Plan("x", one), Plan("x", tuple(list(one))), Plan("x", two)
+    first, again, second = Plan("x", one), Plan("x", (*one,)), Plan("x", two)
     assert first.digest == again.digest
     assert (first.digest == second.digest) is (first == second)
     assert first.empty is (one == ())
