@@ -10,7 +10,7 @@ from types import FrameType
 
 from benchmarks import machine, page
 from benchmarks.figure import Figure
-from benchmarks.measure import BenchmarkError
+from benchmarks.measure import INTERRUPTIONS, BenchmarkError
 from benchmarks.scenarios import BENCHMARKS, Bench, Benchmark
 
 FEWEST = 5
@@ -19,7 +19,7 @@ INTERRUPTED = 130
 
 def main() -> int:
     chosen, runs = _arguments()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in INTERRUPTIONS:
         signal.signal(number, _interrupt)
     found = machine.look()
     figures: list[Figure] = []
@@ -62,7 +62,7 @@ def _arguments() -> tuple[tuple[Benchmark, ...], int]:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as signal calls it
     """The first one ends the measuring; no further one disturbs the clearing up."""
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for each in INTERRUPTIONS:
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 

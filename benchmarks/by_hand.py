@@ -20,7 +20,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from benchmarks.deployment import NAME, RFDATA, Deployment
-from benchmarks.measure import BenchmarkError, Sample, run
+from benchmarks.measure import BenchmarkError, Sample, run, undisturbed
 
 REDIS = ("redis", "redis-durable")
 POSTGRES_FILES = ("postgresql.conf", "pg_hba.conf", "pg_ident.conf")
@@ -51,6 +51,8 @@ class Ready:
     """Folders as they should be, but without data."""
     state: Path
     """The state folder that the settings in there name."""
+    beside: Path
+    """On the same file system as rfdata's own data."""
     initdb: tuple[str, ...]
     bin: Path
     redis_server: Path
@@ -82,6 +84,7 @@ def make_ready(deployment: Deployment, initdb: tuple[str, ...], folder: Path) ->
     return Ready(
         folder=folder,
         state=state,
+        beside=state.parent if os.geteuid() == 0 else folder,
         initdb=initdb,
         bin=Path(found["postgres"]["bin"]),
         redis_server=Path(found["redis"]["server"]),
@@ -91,19 +94,17 @@ def make_ready(deployment: Deployment, initdb: tuple[str, ...], folder: Path) ->
 
 @contextmanager
 def by_hand(ready: Ready) -> Iterator[Sample]:
-    """Start the servers by hand; yields how long that took, then stops them and removes their data.
-
-    The data lies beside rfdata's own, so on the same file system.
-    """
-    hand = Path(tempfile.mkdtemp(prefix=f"{NAME}-by-hand-", dir=ready.state.parent))
+    """Start the servers by hand; yields how long that took, then stops them and removes their data."""
+    hand = Path(tempfile.mkdtemp(prefix=f"{NAME}-by-hand-", dir=ready.beside))
     try:
         _lay_out(ready, hand)
         script = ("/bin/sh", "-c", SCRIPT)
         yield run(script, env=_environment(ready, hand), cwd=hand)
     finally:
-        for server in ("postgres", *REDIS):
-            _stop(hand, server)
-        shutil.rmtree(hand)
+        with undisturbed():
+            for server in ("postgres", *REDIS):
+                _stop(hand, server)
+            shutil.rmtree(hand)
 
 
 def _lay_out(ready: Ready, hand: Path) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import BenchmarkError, Sample, run
+from benchmarks.measure import BenchmarkError, Sample, run, undisturbed
 
 NAME = "benchmark"
 RFDATA = Path(sys.executable).with_name("rfdata")
@@ -60,15 +60,16 @@ class Deployment:
 @contextmanager
 def temporary() -> Iterator[Deployment]:
     """A fresh deployment, initialised; stopped and removed in the end, whatever happened."""
-    folder = Path(tempfile.mkdtemp(prefix="rfdata-benchmark-"))
+    folder = Path(tempfile.mkdtemp(prefix="rfdata-benchmark-")).resolve()
     deployment = None
     try:
         deployment = _initialised(folder / "deployment")
         yield deployment
     finally:
-        if deployment is not None:
-            _clear(deployment)
-        shutil.rmtree(folder)
+        with undisturbed():
+            if deployment is not None:
+                _clear(deployment)
+            shutil.rmtree(folder)
 
 
 def _initialised(folder: Path) -> Deployment:

@@ -8,7 +8,8 @@ import signal
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -17,8 +18,7 @@ LIMIT = 120.0
 """Seconds that any one process may take."""
 ENDING = 60.0
 """Seconds that an interrupted one has to leave things in order."""
-SECONDS = 1.0
-MILLISECONDS = 1000.0
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MEGABYTE = 1_000_000
 """The smaller of the two meanings, so that a figure in it holds for both."""
 
@@ -108,6 +108,16 @@ def alternate(
     ours()
     theirs()
     return [(ours(), theirs()) for _ in range(runs)]
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Clear up to the end: an interruption meanwhile waits until that is done."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def own_peak() -> int:

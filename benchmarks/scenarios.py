@@ -68,7 +68,7 @@ def _up_cold(bench: Bench) -> list[Figure]:
             arguments = initdb_arguments(model)
             model.up()
             model.down()
-            ready = make_ready(model, arguments, Path(folder))
+            ready = make_ready(model, arguments, Path(folder).resolve())
 
         def rfdata() -> Sample:
             with temporary() as deployment:

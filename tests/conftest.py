@@ -17,7 +17,7 @@ import pytest
 
 from rfdata.init import Wish, init
 
-hypothesis.settings.register_profile("rfdata", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("rfdata", deadline=None, database=None, print_blob=True)
 hypothesis.settings.load_profile("rfdata")
 
 NOBODY = 65534

@@ -317,6 +317,7 @@ def test_an_interruption_ends_the_program_too(tmp_path: Path, fork: Fork) -> Non
     child = fork(work)
     signal.signal(signal.SIGINT, signal_handler)
     wait_for(lambda: pid.exists() and pid.read_text() != "")
+    sleep(0.2)  # until it waits for the program
     os.kill(child, signal.SIGINT)
     assert os.waitpid(child, 0)[1] == 0
     assert not alive(int(pid.read_text()))

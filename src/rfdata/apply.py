@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 import rfdata
 from rfdata.config.load import Config
-from rfdata.errors import ChangeFailed, RfdataError, StalePlan
+from rfdata.errors import ChangeFailed, StalePlan
 from rfdata.evidence import log
 from rfdata.model.facts import Facts, Server
-from rfdata.model.plan import Plan
+from rfdata.model.plan import Plan, Step
 from rfdata.plan.make import make_plan
 from rfdata.targets.base import Progress, Target
 from rfdata.targets.deployment import evidence_folder
-from rfdata.verify import author
 
 ROUNDS = 4
 """A stopped server shows what is inside only once it runs, so a second plan may follow the first."""
@@ -37,11 +38,19 @@ Approve = Callable[[Plan], bool]
 """Shows a plan; True applies it. Raises to stop. The answer says whether time passed meanwhile."""
 
 
-def converge(config: Config, target: Target, *, approve: Approve, progress: Progress) -> Converged:
+def converge(
+    config: Config,
+    target: Target,
+    *,
+    approve: Approve,
+    progress: Progress,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Converged:
     """Plan, let it be approved, apply; again until the plan is empty.
 
     `approve` returns True when a person was asked: facts may have changed while they read, so they
-    are read again and a plan that no longer fits is refused (StalePlan).
+    are read again and a plan that no longer fits is refused (StalePlan). `meanwhile` is called once
+    while servers start: the time for what the caller needs afterwards.
     """
     plans: list[Plan] = []
     for _ in range(ROUNDS):
@@ -52,7 +61,7 @@ def converge(config: Config, target: Target, *, approve: Approve, progress: Prog
             return Converged(tuple(plans), facts)
         if approve(plan):
             refuse_stale(config, target, plan)
-        apply(config, target, plan, progress)
+        apply(config, target, plan, progress, meanwhile)
         plans.append(plan)
     last = "; ".join(step.summary for step in plans[-1].steps)
     raise ChangeFailed(
@@ -72,28 +81,74 @@ def refuse_stale(config: Config, target: Target, plan: Plan) -> None:
         )
 
 
-def apply(config: Config, target: Target, plan: Plan, progress: Progress) -> None:
-    """Run every step in order. The evidence log has a record before the first and after the last."""
+def apply(
+    config: Config,
+    target: Target,
+    plan: Plan,
+    progress: Progress,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Run every step: stages one after another, the lanes of a stage side by side.
+
+    The evidence log has a record before the first step and after the last. When a step fails, the
+    other lanes end the step that they are at.
+    """
     folder = evidence_folder(config)
-    who, version = author(), rfdata.__version__
-    summaries = [step.summary for step in plan.steps]
-    data = {"plan": plan.digest, "steps": summaries}
+    who, version = log.author(), rfdata.__version__
+    data: dict[str, Any] = {"plan": plan.digest, "steps": [step.summary for step in plan.steps]}
     log.append(folder, "applying", data, by=who, version=version)
     started = monotonic()
-    for number, step in enumerate(plan.steps, start=1):
-        progress(f"{number}/{len(plan.steps)}  {step.summary}")
-        try:
-            target.execute(config, step.action, progress)
-        except (RfdataError, OSError) as error:
-            failure = {**data, "done": number - 1, "failed": step.summary, "error": str(error)}
-            log.append(folder, "failed", failure, by=who, version=version)
+    work = _Work(config, target, plan, progress)
+    for lanes in plan.lanes:
+        work.side_by_side(lanes, meanwhile if len(lanes) > 1 else lambda: None)
+        if work.failure is not None:
+            step, error = work.failure
+            told = {"done": work.done, "failed": step.summary, "error": str(error)}
+            log.append(folder, "failed", {**data, **told}, by=who, version=version)
             hint = getattr(error, "hint", "") or f"to take the step back: {step.reversal}"
             raise ChangeFailed(
-                f"step {number} of {len(plan.steps)} ({step.summary}): {error}",
+                f"step {work.numbers[id(step)]} of {len(plan.steps)} ({step.summary}): {error}",
                 hint=f"{hint}\nmend the cause, then run `rfdata up` again: it goes on from here",
             ) from error
     seconds = round(monotonic() - started, 3)
     log.append(folder, "applied", {**data, "seconds": seconds}, by=who, version=version)
+
+
+class _Work:
+    """A plan being applied: how many steps are done, and the first that failed."""
+
+    def __init__(self, config: Config, target: Target, plan: Plan, progress: Progress) -> None:
+        self.config, self.target, self.progress = config, target, progress
+        self.numbers = {id(step): number for number, step in enumerate(plan.steps, start=1)}
+        self.done = 0
+        self.failure: tuple[Step, Exception] | None = None
+        self._counting = threading.Lock()
+
+    def side_by_side(
+        self, lanes: tuple[tuple[Step, ...], ...], meanwhile: Callable[[], None]
+    ) -> None:
+        """Each lane in a thread of its own; Ctrl-C leaves them where they are, like a kill would."""
+        threads = [threading.Thread(target=self._lane, args=(lane,), daemon=True) for lane in lanes]
+        for thread in threads:
+            thread.start()
+        meanwhile()
+        for thread in threads:
+            thread.join()
+
+    def _lane(self, lane: tuple[Step, ...]) -> None:
+        for step in lane:
+            if self.failure is not None:
+                return
+            self.progress(f"{self.numbers[id(step)]}/{len(self.numbers)}  {step.summary}")
+            try:
+                self.target.execute(self.config, step.action, self.progress)
+            except Exception as error:  # noqa: BLE001 - told by the main thread, whatever it is
+                with self._counting:
+                    if self.failure is None:
+                        self.failure = (step, error)
+                return
+            with self._counting:
+                self.done += 1
 
 
 def stop(config: Config, target: Target, progress: Progress) -> tuple[Server, ...]:
@@ -102,6 +157,6 @@ def stop(config: Config, target: Target, progress: Progress) -> tuple[Server, ..
     if stopped:
         data = {"servers": list(stopped)}
         log.append(
-            evidence_folder(config), "stopped", data, by=author(), version=rfdata.__version__
+            evidence_folder(config), "stopped", data, by=log.author(), version=rfdata.__version__
         )
     return stopped

@@ -14,7 +14,6 @@ from rfdata.model.facts import SERVERS, Certificate, Facts, Server
 from rfdata.model.plan import IssueCertificate, ReloadServer
 from rfdata.targets.base import Progress, Target
 from rfdata.targets.deployment import evidence_folder
-from rfdata.verify import author
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,9 @@ def renew(config: Config, target: Target, only: str, progress: Progress) -> tupl
         if facts.host.processes[server].content not in (None, "stopped"):
             target.execute(config, ReloadServer(server), progress)
     data = {"steps": [f"renewed the certificate of {server}" for server in chosen]}
-    log.append(evidence_folder(config), "applied", data, by=author(), version=rfdata.__version__)
+    log.append(
+        evidence_folder(config), "applied", data, by=log.author(), version=rfdata.__version__
+    )
     return chosen
 
 

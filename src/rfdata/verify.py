@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -61,7 +59,7 @@ def record(config: Config, report: Report) -> Report:
         evidence_folder(config),
         "verified",
         to_json(report),
-        by=author(),
+        by=log.author(),
         version=rfdata.__version__,
     )
     return replace(report, evidence_head=evidence.hash)
@@ -87,7 +85,9 @@ def state(
     at = now()
     statement = Statement(line, by, note, at, at + holds)
     data = from_statement(statement)
-    log.append(evidence_folder(config), kind, data, by=author(), version=rfdata.__version__, at=at)
+    log.append(
+        evidence_folder(config), kind, data, by=log.author(), version=rfdata.__version__, at=at
+    )
     return statement
 
 
@@ -119,11 +119,6 @@ _ORIGIN = {
     "assembled": "assembled from public packages: for trying and testing, use a packaged one in production",
     "external": "run by someone else",
 }
-
-
-def author() -> str:
-    """Who is at work, for evidence: user@host."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def write_reports(config: Config, report: Report) -> tuple[Path, ...]:

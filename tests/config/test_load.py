@@ -318,7 +318,7 @@ def test_any_bytes_as_secrets_are_refused_without_a_traceback(folder: Path, data
     assert put(folder, None, data).startswith(str(folder / ENV))
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.data())
 def test_any_damage_to_either_file_is_taken_or_refused(folder: Path, data: st.DataObject) -> None:
     for name, kept in ((TOML, "kept.toml"), (ENV, "kept.env")):

@@ -412,7 +412,7 @@ def mutated_examples(draw: st.DrawFn) -> str:
 
 
 @given(mutated_examples())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_any_change_of_the_example_is_taken_or_refused(text: str) -> None:
     judge(text)
 

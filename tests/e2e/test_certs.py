@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Literal
 
 import pytest
 from tests.e2e import layer
 from tests.e2e.layer import Deployment
 
-from rfdata.config.load import load
 from rfdata.model.facts import SERVERS, Server
 from rfdata.tls import certificates
+
+PLACES = {"postgres": "POSTGRES", "redis": "REDIS", "redis-durable": "REDIS_DURABLE"}
 
 
 def fingerprint(found: Deployment, server: Server) -> str:
     """Of the certificate that a new client is shown now."""
-    config = load(found.directory)
-    settings = {
-        "postgres": config.settings.postgres,
-        "redis": config.settings.redis,
-        "redis-durable": config.settings.redis_durable,
-    }[server]
-    starttls: Any = "postgres" if server == "postgres" else None
-    shown = certificates.live(settings.host, settings.port, 10.0, config.ca_file, starttls)
-    return shown.fingerprint
+    env, prefix = found.env, PLACES[server]
+    starttls: Literal["postgres"] | None = "postgres" if server == "postgres" else None
+    host, port = env[f"{prefix}_HOST"], int(env[f"{prefix}_PORT"])
+    ca = found.directory / "certs" / "ca.crt"
+    return certificates.live(host, port, 10.0, ca, starttls).fingerprint
 
 
 def fingerprints(found: Deployment) -> dict[Server, str]:
@@ -34,8 +31,8 @@ def fingerprints(found: Deployment) -> dict[Server, str]:
 
 
 @contextmanager
-def open_connections(found: Deployment) -> Iterator[dict[Server, Any]]:
-    """One client of each server, and a way to ask whether it is still the same connection."""
+def open_connections(found: Deployment) -> Iterator[Callable[[], bool]]:
+    """One client of each server; asks whether each still has the connection that it began with."""
     with ExitStack() as stack:
         postgres = stack.enter_context(found.connect())
         pid = postgres.info.backend_pid
@@ -46,7 +43,8 @@ def open_connections(found: Deployment) -> Iterator[dict[Server, Any]]:
             row = postgres.execute("SELECT pg_backend_pid()").fetchone()
             return bool(row == (pid,) and [client.client_id() for client in clients] == numbers)
 
-        yield {"postgres": still_there}
+        assert still_there()
+        yield still_there
 
 
 def test_show_tells_the_days_that_are_left(calm: Deployment) -> None:
@@ -61,12 +59,12 @@ def test_show_tells_the_days_that_are_left(calm: Deployment) -> None:
 def test_renewing_all_cuts_nobody_off_and_keeps_the_ca(live: Deployment) -> None:
     before, pids = fingerprints(live), live.pids()
     ca = (live.directory / "certs" / "ca.crt").read_bytes()
-    with open_connections(live) as clients:
+    with open_connections(live) as still_there:
         renewed = live.rfdata("certs", "renew", "--format", "json").json
         assert renewed == {"renewed": list(SERVERS)}
         after = fingerprints(live)
         assert all(after[server] != before[server] for server in SERVERS)
-        assert clients["postgres"](), "an open connection was cut"
+        assert still_there(), "an open connection was cut"
     assert live.pids() == pids
     assert (live.directory / "certs" / "ca.crt").read_bytes() == ca
     with live.connect() as connection:
@@ -98,11 +96,10 @@ def test_a_name_more_in_rfdata_toml_is_a_new_certificate_without_a_restart(
 ) -> None:
     pids = live.pids()
     live.set("tls", "names", '["db.example.org"]')
-    # set_value replaces one word; a list is one here
     assert any("lacks db.example.org" in step["summary"] for step in live.plan())
-    with open_connections(live) as clients:
+    with open_connections(live) as still_there:
         layer.assert_all_good(live.up())
-        assert clients["postgres"]()
+        assert still_there()
     assert live.pids() == pids
     assert live.plan() == []
 

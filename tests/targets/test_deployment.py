@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -275,15 +275,15 @@ def test_a_user_without_a_name_is_a_number() -> None:
 
 
 @pytest.fixture
-def folders(deploy: Deploy) -> Iterator[Callable[[str], dict[str, Fact[object]]]]:
+def folders(deploy: Deploy) -> Callable[[str], dict[str, Fact[object]]]:
     directory = deploy()
 
     def read(toml: str = "") -> dict[str, Fact[object]]:
         if toml:
             (directory / TOML).write_text(toml)
-        return dict(take(folder_chains(load(directory)), 10))
+        return dict(take(folder_chains(load(directory)), 60))
 
-    yield read
+    return read
 
 
 def test_the_deployments_folders_are_looked_at(deploy: Deploy) -> None:

@@ -94,7 +94,7 @@ def up(
     format: FormatOption = Format.TEXT,
 ) -> int:
     """Plan, apply, verify and report. Changes nothing when nothing has to change."""
-    from rfdata import apply, files, verify
+    from rfdata import apply, files
 
     config, target = options(context).open()
     with (
@@ -103,9 +103,15 @@ def up(
     ):
         kept = plan.absolute() if plan else None
         done = apply.converge(
-            config, target, approve=_approver(yes, kept, format), progress=progress
+            config,
+            target,
+            approve=_approver(yes, kept, format),
+            progress=progress,
+            meanwhile=_prepare_reports,
         )
         progress("verifying")
+        from rfdata import verify
+
         report = verify.record(config, verify.judge(config, done.facts))
         paths = verify.write_reports(config, report)
     if format is Format.JSON:
@@ -208,6 +214,14 @@ def _approver(yes: bool, kept: Path | None, format: Format) -> Approve:
         return True
 
     return approve
+
+
+def _prepare_reports() -> None:
+    """Import what the end of `up` needs, at a time when nobody waits for it."""
+    from rfdata import verify  # noqa: F401 - the catalogue of lines and checks
+    from rfdata.report import html
+
+    html.template()
 
 
 def _ask(question: str) -> None:

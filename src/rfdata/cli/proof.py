@@ -66,7 +66,6 @@ def verify(
         report = proof.judge(config, facts, lines=chosen.lines, checks=chosen.checks)
         if whole:
             report = proof.record(config, report)
-            proof.write_reports(config, report)
     if format is Format.JSON:
         print_json(to_json(report))
     else:

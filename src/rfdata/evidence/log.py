@@ -9,7 +9,9 @@ with one that is out of their reach: every report carries it.
 from __future__ import annotations
 
 import errno
+import getpass
 import hashlib
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -30,6 +32,11 @@ TORN = "torn"
 _NOT_OURS = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.EEXIST}
 )
+
+
+def author() -> str:
+    """Who is at work: user@host."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def append(

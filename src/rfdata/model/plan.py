@@ -7,12 +7,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from rfdata.model.facts import Limits, Privilege, Server
 from rfdata.secrets import Secret
 
 Group = Literal["files", "settings", "roles", "processes"]
+Stage = Literal["place", "servers", "inside"]
+"""One after another: the place with its files; the servers up to their start; what is inside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,9 @@ class Step:
     action: Action
     detail: tuple[str, ...] = ()
     """Lines of a diff, each beginning with "+", "-", "~" or a space. Never a secret."""
+    stage: Stage = "place"
+    lane: str = ""
+    """Within a stage, steps of one lane run in order, different lanes side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +224,20 @@ class Plan:
     @property
     def empty(self) -> bool:
         return not self.steps
+
+    @property
+    def lanes(self) -> tuple[tuple[tuple[Step, ...], ...], ...]:
+        """For each stage, in order, its lanes with their steps."""
+        stages = tuple(
+            [step for step in self.steps if step.stage == stage] for stage in get_args(Stage)
+        )
+        return tuple(
+            tuple(
+                tuple(step for step in steps if step.lane == lane)
+                for lane in dict.fromkeys(step.lane for step in steps)
+            )
+            for steps in stages
+        )
 
     @property
     def digest(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from rfdata.config import env as dotenv
 from rfdata.config.load import ENV, Config
@@ -31,47 +31,48 @@ def env(config: Config) -> Iterator[Step]:
     )
 
 
-def certificates(
-    config: Config, desired: Desired, facts: Facts, moment: datetime
-) -> Iterator[Step]:
-    tls = config.settings.tls
-    ca, key = facts.certs.ca, facts.certs.ca_key
-    fresh = not ca.known
-    if fresh and key.known and not _ca_file(facts, config).exists:
+def authority(config: Config, desired: Desired, facts: Facts) -> Iterator[Step]:
+    """The CA: made once, renewed in time, its key kept to ourselves."""
+    tls, ca, key = config.settings.tls, facts.certs.ca, facts.certs.ca_key
+    folder = config.directory / "certs"
+    if ca.known:
+        if ca.value.not_after - facts.gathered_at <= timedelta(days=tls.renew_before_days):
+            yield Step(
+                "files",
+                f"renew the CA ({tls.ca_days} days): the present one ends on "
+                f"{ca.value.not_after:%Y-%m-%d}",
+                "none needed: its key and name stay, so what it signed stays valid",
+                IssueAuthority(tls.ca_days),
+            )
+    elif key.known and not _ca_file(facts, config).exists:
         yield Step(
             "files",
-            f"make the internal CA in {config.directory / 'certs'} (ECDSA P-256, {tls.ca_days} days)",
-            f"rm {config.directory / 'certs'}/ca.*: every certificate would need a new CA",
+            f"make the internal CA in {folder} (ECDSA P-256, {tls.ca_days} days)",
+            f"rm {folder}/ca.*: every certificate would need a new CA",
             IssueAuthority(tls.ca_days),
         )
-    elif not fresh and ca.value.not_after - moment <= timedelta(days=tls.renew_before_days):
-        yield Step(
-            "files",
-            f"renew the CA ({tls.ca_days} days): the present one ends on {ca.value.not_after:%Y-%m-%d}",
-            "none needed: its key and name stay, so what it signed stays valid",
-            IssueAuthority(tls.ca_days),
-        )
-    elif fresh:
+    else:
         raise Unreachable(
             f"the CA could not be read: {ca.trouble}", hint=f"look at {config.ca_file}"
         )
-    for server, names in desired.certificates.items():
-        server_key = facts.certs.keys[server].value
-        if why := _certificate_due(
-            facts, server, names, moment, timedelta(days=tls.renew_before_days), fresh
-        ):
-            yield Step(
-                "files",
-                f"issue a certificate for {server} ({tls.certificate_days} days): {why}",
-                "the one before stays beside it",
-                IssueCertificate(server, names, tls.certificate_days),
-                tuple(f"+ {name}" for name in names),
-            )
-        elif step := access(desired.keys[server], server_key):
-            yield step
-    if facts.certs.ca_key.value.exists and (
-        step := access(desired.ca_key, facts.certs.ca_key.value)
-    ):
+    if key.value.exists and (step := access(desired.ca_key, key.value)):
+        yield step
+
+
+def certificate(
+    config: Config, desired: Desired, facts: Facts, server: Server, *, new_ca: bool
+) -> Iterator[Step]:
+    """A server's certificate: issued when there is a reason to, its key kept to the server."""
+    tls, names = config.settings.tls, desired.certificates[server]
+    if why := _certificate_due(config, facts, server, names, new_ca=new_ca):
+        yield Step(
+            "files",
+            f"issue a certificate for {server} ({tls.certificate_days} days): {why}",
+            "the one before stays beside it",
+            IssueCertificate(server, names, tls.certificate_days),
+            tuple(f"+ {name}" for name in names),
+        )
+    elif step := access(desired.keys[server], facts.certs.keys[server].value):
         yield step
 
 
@@ -80,21 +81,19 @@ def _ca_file(facts: Facts, config: Config) -> FileState:
 
 
 def _certificate_due(
-    facts: Facts,
-    server: Server,
-    names: tuple[str, ...],
-    moment: datetime,
-    ahead: timedelta,
-    new_ca: bool,
+    config: Config, facts: Facts, server: Server, names: tuple[str, ...], *, new_ca: bool
 ) -> str:
-    found = facts.certs.on_disk[server]
-    if new_ca or found.content is None:
-        return "there is none yet" if not new_ca or found.content is None else "the CA is new"
+    found = facts.certs.on_disk[server].content
+    if found is None:
+        return "there is none yet"
     if not facts.certs.keys[server].value.exists:
         return "its key is gone"
-    if not found.content.issued_by_ca:
+    if new_ca and not facts.certs.ca.known:
+        return "the CA is new"
+    if not found.issued_by_ca:
         return "the present one is not from our CA"
-    if found.content.not_after - moment <= ahead:
-        return f"the present one ends on {found.content.not_after:%Y-%m-%d}"
-    missing = sorted(set(names) - found.content.names)
+    ahead = timedelta(days=config.settings.tls.renew_before_days)
+    if found.not_after - facts.gathered_at <= ahead:
+        return f"the present one ends on {found.not_after:%Y-%m-%d}"
+    missing = sorted(set(names) - found.names)
     return f"the present one lacks {', '.join(missing)}" if missing else ""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
 from rfdata.config.load import Config
 from rfdata.errors import Unreachable
 from rfdata.model.fact import FactUnread
 from rfdata.model.facts import SERVERS, Facts
-from rfdata.model.plan import IssueCertificate, Plan, Step, WriteFile
+from rfdata.model.plan import IssueAuthority, IssueCertificate, Plan, Stage, Step, WriteFile
 from rfdata.plan import files, identity, servers
+from rfdata.plan.servers import Changed
 from rfdata.targets.base import Desired
 
 
@@ -26,25 +31,42 @@ def make_plan(config: Config, desired: Desired, facts: Facts) -> Plan:
 
 
 def _steps(config: Config, desired: Desired, facts: Facts) -> list[Step]:
-    running = {server: servers.running(facts, server) for server in SERVERS}
-    steps = [
+    place = [
         *files.users(desired, facts),
         *files.folders(desired, facts),
         *identity.env(config),
-        *identity.certificates(config, desired, facts, facts.gathered_at),
+        *identity.authority(config, desired, facts),
         *files.files(desired.files, facts),
-        *servers.initdb(desired, facts),
-        *files.files(desired.data_files, facts),
-        *servers.limits(desired, facts),
     ]
-    written = frozenset(step.action.path for step in steps if isinstance(step.action, WriteFile))
-    renewed = frozenset(
-        step.action.server for step in steps if isinstance(step.action, IssueCertificate)
-    )
-    for server in ("redis", "redis-durable"):
-        steps += servers.redis(desired, facts, server, running[server], written, server in renewed)
-    steps += servers.postgres(
-        config, desired, facts, running["postgres"], written, "postgres" in renewed
-    )
-    steps += servers.watch(facts, changing=bool(steps))
-    return steps
+    new_ca = any(isinstance(step.action, IssueAuthority) for step in place)
+    written = _written(place)
+    lanes: list[Step] = []
+    for server in SERVERS:
+        prepared = [
+            *identity.certificate(config, desired, facts, server, new_ca=new_ca),
+            *(servers.initdb(desired, facts) if server == "postgres" else ()),
+            *(files.files(desired.data_files, facts) if server == "postgres" else ()),
+            *servers.limits(desired, facts, server),
+        ]
+        changed = Changed(
+            files=written | _written(prepared),
+            certificate=any(isinstance(step.action, IssueCertificate) for step in prepared),
+        )
+        brought_up = servers.bring_up(desired, facts, server, changed)
+        lanes += _in("servers", server, (*prepared, *brought_up))
+    inside = _in("inside", "postgres", servers.inside(config, facts))
+    changing = bool(place or lanes or inside)
+    return [
+        *place,
+        *lanes,
+        *inside,
+        *_in("inside", "watch", servers.watch(facts, changing=changing)),
+    ]
+
+
+def _in(stage: Stage, lane: str, steps: Iterable[Step]) -> list[Step]:
+    return [replace(step, stage=stage, lane=lane) for step in steps]
+
+
+def _written(steps: Iterable[Step]) -> frozenset[Path]:
+    return frozenset(step.action.path for step in steps if isinstance(step.action, WriteFile))

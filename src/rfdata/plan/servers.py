@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from rfdata.config.load import Config
 from rfdata.config.quantities import format_size
 from rfdata.errors import Unreachable, UsageError
-from rfdata.model.facts import Facts, Limits, RedisFacts, Server
+from rfdata.model.facts import Facts, Limits, Server
 from rfdata.model.plan import (
     InitDatabase,
     ReloadServer,
@@ -28,6 +29,14 @@ from rfdata.redis.settings import differences as redis_differences
 from rfdata.targets.base import Desired
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What the steps before have changed for a server."""
+
+    files: frozenset[Path]
+    certificate: bool
+
+
 def initdb(desired: Desired, facts: Facts) -> Iterator[Step]:
     data = facts.host.data["postgres"]
     if data.value.exists:
@@ -41,19 +50,20 @@ def initdb(desired: Desired, facts: Facts) -> Iterator[Step]:
     )
 
 
-def limits(desired: Desired, facts: Facts) -> Iterator[Step]:
-    if facts.host.limits_possible.content is not True:
+def limits(desired: Desired, facts: Facts, server: Server) -> Iterator[Step]:
+    """Limits of a server that runs; one that doesn't gets them when it starts."""
+    wanted = desired.limits.get(server)
+    if wanted is None or not running(facts, server):
         return
-    for server, wanted in desired.limits.items():
-        now = facts.host.limits[server].content
-        if now != wanted:
-            yield Step(
-                "settings",
-                f"limit {server} to {_limits_text(wanted)}",
-                f"limit {server} to {_limits_text(now)}",
-                SetLimits(server, wanted),
-                (f"- {_limits_text(now)}", f"+ {_limits_text(wanted)}"),
-            )
+    now = facts.host.limits[server].content
+    if now != wanted:
+        yield Step(
+            "settings",
+            f"limit {server} to {_limits_text(wanted)}",
+            f"limit {server} to {_limits_text(now)}",
+            SetLimits(server, wanted),
+            (f"- {_limits_text(now)}", f"+ {_limits_text(wanted)}"),
+        )
 
 
 def _limits_text(limits: Limits | None) -> str:
@@ -68,18 +78,29 @@ def _limits_text(limits: Limits | None) -> str:
     return f"{limits.cpus or 'all'} CPUs, {memory}{kept}"
 
 
-def redis(
-    desired: Desired,
-    facts: Facts,
-    server: Server,
-    running: bool,
-    written: frozenset[Path],
-    renewed: bool,
-) -> Iterator[Step]:
-    if not running:
-        yield _start(server)
-        return
-    found: RedisFacts = facts.redis if server == "redis" else facts.redis_durable
+def bring_up(desired: Desired, facts: Facts, server: Server, changed: Changed) -> Iterator[Step]:
+    """Start what is stopped; reload or restart what runs and is not as desired."""
+    if not running(facts, server):
+        yield _start(server, desired.limits.get(server))
+    elif server == "postgres":
+        yield from _postgres(desired, facts, changed)
+    else:
+        yield from _redis(desired, facts, server, changed)
+
+
+def inside(config: Config, facts: Facts) -> Iterator[Step]:
+    """Roles, database, extensions and rights.
+
+    What is inside a stopped server can't be seen: once it runs, a second plan follows.
+    """
+    if running(facts, "postgres"):
+        yield from roles.steps(config, facts.postgres)
+    elif not facts.host.data["postgres"].value.exists:
+        yield from roles.steps(config, None)
+
+
+def _redis(desired: Desired, facts: Facts, server: Server, changed: Changed) -> Iterator[Step]:
+    found = facts.redis if server == "redis" else facts.redis_durable
     if not found.settings.known and found.probes.login.known:
         yield _restart(server, "it answers, but does not let rfdata in; it takes up its users anew")
         return
@@ -99,31 +120,17 @@ def redis(
         lines = (_change_lines(change.name, change.before, change.after) for change in restart)
         yield _restart(server, why, lines)
     elif (
-        renewed
-        or desired.acl_files[server] in written
+        changed.certificate
+        or desired.acl_files[server] in changed.files
         or departures(found.acl.value)
         or _stale(facts, server)
     ):
         yield _reload(server, "takes up users and certificates; connections stay")
 
 
-def postgres(
-    config: Config,
-    desired: Desired,
-    facts: Facts,
-    running: bool,
-    written: frozenset[Path],
-    renewed: bool,
-) -> Iterator[Step]:
-    fresh = not facts.host.data["postgres"].value.exists
-    if not running:
-        yield _start("postgres")
-        if fresh:
-            yield from roles.steps(config, None)
-        return
+def _postgres(desired: Desired, facts: Facts, changed: Changed) -> Iterator[Step]:
     changes = postgres_differences(desired.postgres, facts.postgres.settings.value)
-    recreate = [change for change in changes if change.effect == "recreate"]
-    if recreate:
+    if recreate := [change for change in changes if change.effect == "recreate"]:
         listed = ", ".join(f"{c.name} ({c.old} -> {c.new})" for c in recreate)
         raise UsageError(
             f"settings that only a new database cluster can have: {listed}",
@@ -137,18 +144,17 @@ def postgres(
                 f"ALTER SYSTEM SET {change.name} = '{change.old}'",
                 ResetSetting(change.name),
             )
-    if restart := [change for change in changes if change.effect == "restart"]:
-        why = _fixed(change.name for change in restart)
-        lines = (_change_lines(change.name, change.old, change.new) for change in changes)
-        yield _restart("postgres", why, lines)
-    elif changes or renewed or _stale(facts, "postgres") or _access_written(desired, written):
-        lines = (_change_lines(change.name, change.old, change.new) for change in changes)
+    lines = tuple(_change_lines(change.name, change.old, change.new) for change in changes)
+    if restart := [change.name for change in changes if change.effect == "restart"]:
+        yield _restart("postgres", _fixed(restart), lines)
+    elif (
+        changes
+        or changed.certificate
+        or any(file.path in changed.files for file in desired.data_files)
+        or _stale(facts, "postgres")
+        or facts.postgres.config_errors.value
+    ):
         yield _reload("postgres", "takes up settings, access rules and certificates", lines)
-    yield from roles.steps(config, facts.postgres)
-
-
-def _access_written(desired: Desired, written: frozenset[Path]) -> bool:
-    return any(file.path in written for file in desired.data_files)
 
 
 def _stale(facts: Facts, server: Server) -> bool:
@@ -156,8 +162,9 @@ def _stale(facts: Facts, server: Server) -> bool:
     return bool(served and stored and served.fingerprint != stored.fingerprint)
 
 
-def _start(server: Server) -> Step:
-    return Step("processes", f"start {server}", "`rfdata down`", StartServer(server))
+def _start(server: Server, limited: Limits | None) -> Step:
+    detail = (f"+ limited to {_limits_text(limited)}",) if limited else ()
+    return Step("processes", f"start {server}", "`rfdata down`", StartServer(server), detail)
 
 
 def _change_lines(name: str, old: str, new: str) -> tuple[str, str]:

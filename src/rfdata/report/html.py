@@ -5,11 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 from datetime import UTC, datetime
+from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from rfdata.model.verdict import CheckResult, Outcome, Report, worst
 from rfdata.report import outline
 from rfdata.report.outline import DecidedLine, visible
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _MOST_URGENT = 8
 _MOST_UNFOLDED = 20
@@ -17,25 +22,13 @@ _MOST_UNFOLDED = 20
 
 def render(report: Report) -> str:
     """The page. Whatever servers and people wrote is escaped, and no script but ours may run in it."""
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=lambda value: visible(value) if type(value) is str else value,
-    )
-    environment.filters.update(
-        moment=outline.moment, read_at=_read_at, short=_short, difference=_difference
-    )
     css, js = _read("page.css"), _read("page.js")
     found = outline.sections(report)
     wrong = [p for section in found for p in section.lines if p.line.outcome in outline.BAD]
     counts = {outcome: report.count(outcome) for outcome in Outcome}
-    return environment.from_string(_read("template.html.j2")).render(
+    return template().render(
         report=report,
         sections=found,
         strays=outline.strays(report),
@@ -57,6 +50,25 @@ def render(report: Report) -> str:
         css_hash=_hash(css),
         js_hash=_hash(js),
     )
+
+
+@cache
+def template() -> Template:
+    """The page's template, compiled once a process: that takes as long as filling it in."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,
+    )
+    environment.filters.update(
+        moment=outline.moment, read_at=_read_at, short=_short, difference=_difference
+    )
+    return environment.from_string(_read("template.html.j2"))
 
 
 def _mark(report: Report) -> Outcome:

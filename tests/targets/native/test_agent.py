@@ -152,6 +152,12 @@ def test_what_was_stopped_on_purpose_stays_down(watched: Deployment) -> None:
     assert watch.read(watched.config).current is False
 
 
+def test_it_ends_when_its_deployment_is_taken_away(watched: Deployment) -> None:
+    process = agent(watched)
+    watch.lock_file(watched.layout).unlink()
+    assert identity.wait_until_gone(process, 10)
+
+
 def test_a_restart_by_somebody_else_is_left_to_them(watched: Deployment) -> None:
     for _ in range(3):
         watched.target.execute(watched.config, RestartServer("redis"), quiet)

@@ -103,7 +103,53 @@ def test_the_memory_limit_ends_what_takes_more(redis: Deployment) -> None:
     login = managed(redis.config, "redis", place.host, place.port, "admin")
     with pytest.raises(Unreachable), session(login, 20) as line:
         line.call("EVAL", "for i = 1, 400 do redis.call('SET', i, string.rep('x', 1e6)) end", 0)
-    assert not process.alive
+    assert identity.wait_until_gone(process, 5)
+
+
+def test_version_two_of_control_groups(tmp_path: Path) -> None:
+    """This suite's machines may have version 1 only: the files and their words, at least."""
+    tree = limits.Tree(2, tmp_path, "/", frozenset({"cpu", "memory"}))
+    for name in ("cpu.max", "memory.max", "memory.low"):
+        (tmp_path / name).touch()
+    limits._set(tree, tmp_path, Limits(1.5, 64 * MB, 16 * MB))
+    assert (tmp_path / "cpu.max").read_text() == "150000 100000"
+    assert (tmp_path / "memory.max").read_text() == str(64 * MB)
+    assert (tmp_path / "memory.low").read_text() == str(16 * MB)
+    assert limits._cpus(tree, tmp_path) == [1.5]
+    (tmp_path / "cpu.max").write_text("")
+    (tmp_path / "memory.max").write_text("")
+    limits._set(tree, tmp_path, Limits(None, None, None))
+    assert (tmp_path / "cpu.max").read_text() == "max 100000"
+    assert (tmp_path / "memory.max").read_text() == "max"
+    assert limits._cpus(tree, tmp_path) == []
+    assert limits._bytes(tmp_path / "memory.max") == []
+
+
+@pytest.mark.parametrize(
+    ("files", "usable"),
+    [
+        ({}, True),
+        ({"cgroup.type": "domain\n", "cgroup.procs": "1\n"}, False),
+        ({"cgroup.type": "domain\n", "cgroup.procs": ""}, True),
+        (
+            {
+                "cgroup.type": "domain\n",
+                "cgroup.procs": "1\n",
+                "cgroup.subtree_control": "cpu memory\n",
+            },
+            True,
+        ),
+    ],
+    ids=["the root", "a container's root", "an empty group", "already divided"],
+)
+def test_where_version_two_allows_limits(
+    tmp_path: Path, files: dict[str, str], usable: bool
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    tree = limits.Tree(2, tmp_path, "/", frozenset({"cpu", "memory"}))
+    assert limits._usable(tree) is usable
+    assert limits._usable(limits.Tree(2, tmp_path, "/", frozenset({"pids"}))) is False
 
 
 def test_without_a_process_there_is_nothing_to_read() -> None:

@@ -19,7 +19,7 @@ from rfdata.errors import ChangeFailed, Unreachable
 from rfdata.model.facts import Server
 from rfdata.postgres.client import operator
 from rfdata.redis.client import managed, session
-from rfdata.targets.native import identity, processes
+from rfdata.targets.native import claim, identity, processes
 
 TWO: tuple[Server, ...] = ("postgres", "redis")
 BOTH_KEPT: tuple[Server, ...] = ("postgres", "redis-durable")
@@ -116,7 +116,8 @@ def test_a_server_that_cannot_start_says_why_and_what_to_do(prepared: Deployment
             with pytest.raises(ChangeFailed, match="did not start") as failure:
                 processes.start(prepared.site, server, quiet)
         assert "Address already in use" in failure.value.message
-        assert "port" in failure.value.hint
+        assert f"port {port} is taken by" in failure.value.hint
+        assert f"process {os.getpid()}" in failure.value.hint
         assert monotonic() - began < 5
         assert identity.running(prepared.home(server)) is None
 
@@ -141,6 +142,26 @@ def test_servers_run_with_little(prepared: Deployment) -> None:
         limits = (proc / "limits").read_text().splitlines()
         core = next(line for line in limits if line.startswith("Max core file size"))
         assert core.split()[4:6] == ["0", "0"]
+
+
+@AS_ROOT
+def test_servers_are_found_without_the_right_to_look_at_them(prepared: Deployment) -> None:
+    """Root in a container usually lacks CAP_SYS_PTRACE."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom rfdata.targets.native import identity\n"
+        "from rfdata.targets.native.layout import Home\n"
+        "home = Home(*sys.argv[1:3], Path(sys.argv[3]))\n"
+        "print(identity.running(home), len(identity.leftovers(home)))\n"
+    )
+    drop = ("setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace", sys.executable)
+    for server in TWO:
+        home = prepared.home(server)
+        argv = [*drop, "-c", code, server, home.user, str(home.root)]
+        assert subprocess.check_output(argv, text=True).split() == ["None", "0"]
+        processes.start(prepared.site, server, quiet)
+        found = subprocess.check_output(argv, text=True).rsplit(" ", 1)
+        assert found[0] == str(prepared.running(server))
+        assert int(found[1]) == len(identity.leftovers(home)) > 0
 
 
 def test_no_secret_is_in_the_arguments_or_the_environment(prepared: Deployment) -> None:
@@ -223,12 +244,12 @@ def test_a_folder_that_somebody_made_before_us_is_not_trusted(tmp_path: Path) ->
     elsewhere.mkdir(mode=0o700)
     link = tmp_path / "link"
     link.symlink_to(elsewhere)
-    processes.require_private(elsewhere, -1)
+    claim.require_private(elsewhere, -1)
     with pytest.raises(ChangeFailed):
-        processes.require_private(link, -1)
+        claim.require_private(link, -1)
     elsewhere.chmod(0o750)
     with pytest.raises(ChangeFailed):
-        processes.require_private(elsewhere, -1)
+        claim.require_private(elsewhere, -1)
 
 
 def test_whoever_dies_while_changing_gives_the_right_back(redis: Deployment) -> None:

@@ -126,7 +126,7 @@ class _Agent:
     def run(self) -> None:
         _log.info("watching %s (process %d)", self.places.deployment, os.getpid())
         due = monotonic()
-        while not self.wake.stopping:
+        while not self.wake.stopping and watch.lock_file(self.places).exists():
             try:
                 if monotonic() >= due:
                     due = monotonic() + self.config.settings.health.interval
@@ -273,7 +273,7 @@ def _logging(path: Path) -> Iterator[None]:
 
 def _handles(processes: list[identity.Running]) -> Iterator[int]:
     for process in processes:
-        with suppress(ProcessLookupError):
+        with suppress(OSError):  # it ended, or this sandbox has no pidfds: the next poll finds out
             yield os.pidfd_open(process.pid)
 
 

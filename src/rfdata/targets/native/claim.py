@@ -6,8 +6,10 @@ import os
 import stat
 from pathlib import Path
 
+from rfdata import files
 from rfdata.config.load import TOML
-from rfdata.errors import Unreachable, UsageError
+from rfdata.errors import ChangeFailed, Unreachable, UsageError
+from rfdata.files import Owner
 from rfdata.targets.native.layout import Layout
 
 
@@ -59,3 +61,22 @@ def require_reachable(layout: Layout) -> None:
                 hint="set native.state in rfdata.toml to a folder that they can reach, for example "
                 f'"/var/lib/rfdata/{layout.identity}"',
             )
+
+
+def make_socket_folder(layout: Layout) -> None:
+    """A folder under /run or /tmp is gone after a boot. In /tmp anyone may have made it before us."""
+    folder, home = layout.socket_folder, layout.home("postgres")
+    if folder.is_relative_to(home.root):
+        return
+    files.make_directory(folder, mode=0o700, owner=Owner.named(home.user))
+    require_private(folder, Owner.named(home.user).uid)
+
+
+def require_private(folder: Path, uid: int) -> None:
+    """Raise ChangeFailed unless it is a real folder of this user (-1: ourselves) and of nobody else."""
+    found = folder.lstat()
+    owner = os.geteuid() if uid == -1 else uid
+    if folder.is_symlink() or found.st_uid != owner or found.st_mode & 0o077:
+        raise ChangeFailed(
+            f"{folder} was made by someone else", hint="remove it, then run `rfdata up` again"
+        )

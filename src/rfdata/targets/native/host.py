@@ -134,7 +134,7 @@ def _limits(site: Site, server: Server) -> Limits:
 
 
 def _limits_possible(site: Site) -> bool:
-    return systemd.in_charge(site.config) or limits.possible()
+    return systemd.limits_hold() if systemd.in_charge(site.config) else limits.possible()
 
 
 def _listeners(site: Site) -> Any:

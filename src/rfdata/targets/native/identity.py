@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from os.path import samestat
 from pathlib import Path
 from time import monotonic, sleep
 
 from rfdata.model.facts import Process
+from rfdata.shell import Command, run
 from rfdata.targets.deployment import user_name
 from rfdata.targets.native.layout import Home
 
@@ -42,7 +44,7 @@ def running(home: Home) -> Running | None:
     """The server of this home, or None: no pid file, a stale one, or one that names a stranger."""
     pid = recorded_pid(home.pid_file)
     ticks = started(pid) if pid is not None else None
-    if pid is None or ticks is None or not _works_in(pid, ticks, home):
+    if pid is None or ticks is None or not _at_work((pid,), home):
         return None
     return Running(pid, ticks)
 
@@ -63,20 +65,15 @@ def names_a_process(pid_file: Path) -> bool:
 
 
 def leftovers(home: Home) -> tuple[int, ...]:
-    """Processes that still work in the data folder although the server itself is gone.
+    """Processes that work in the data folder, whether or not the server itself still lives.
 
     After a kill -9 a PostgreSQL backend may live on for a moment; a new server beside it would
-    ruin the data.
+    ruin the data. A person's shell that stands in the folder doesn't count.
     """
-    try:
-        data = home.data.stat()
-    except FileNotFoundError:
-        return ()
     return tuple(
         pid
-        for pid in _pids()
-        if _same(PROC / str(pid) / "cwd", data)
-        and (program(pid) or "").startswith(("postgres", "redis"))
+        for pid in _at_work(_pids(), home)
+        if (program(pid) or home.server).startswith(("postgres", "redis"))
         and started(pid) is not None
     )
 
@@ -108,6 +105,10 @@ def send(process: Running, number: signal.Signals) -> None:
         handle = os.pidfd_open(process.pid)
     except ProcessLookupError:
         return
+    except OSError:  # a sandbox without pidfds: the next best
+        if process.alive:
+            os.kill(process.pid, number)
+        return
     try:
         if process.alive:
             signal.pidfd_send_signal(handle, number)
@@ -128,15 +129,14 @@ def wait_until_gone(process: Running, timeout: float) -> bool:
 
 def describe(process: Running) -> Process:
     """The process as a fact. Raises ProcessLookupError when it ended meanwhile."""
-    try:
-        owner = (PROC / str(process.pid)).stat().st_uid
-    except FileNotFoundError as error:
-        raise ProcessLookupError(f"process {process.pid} has ended") from error
+    owner = _owner(process.pid)
+    if owner is None:
+        raise ProcessLookupError(f"process {process.pid} has ended")
     return Process(
         pid=process.pid,
         started_at=started_at(process),
         program=executable(process.pid) or "",
-        user=user_name(owner),
+        user=owner,
         resident_bytes=resident(process.pid),
     )
 
@@ -171,31 +171,45 @@ def family(pid: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _works_in(pid: int, ticks: int, home: Home) -> bool:
-    """Whether a process works in this home's data folder.
-
-    Without CAP_SYS_PTRACE (root in some containers) the kernel hides other users' folders. Then
-    the times decide: who took over the pid of a dead server started after its pid file was written.
-    """
+def _at_work(pids: Iterable[int], home: Home) -> list[int]:
+    """Those of these processes that work in the home's data folder."""
     try:
-        return _same(PROC / str(pid) / "cwd", home.data.stat(), hidden=False)
+        data = home.data.stat()
     except FileNotFoundError:
-        return False
-    except PermissionError:
-        began = _boot_time() + ticks / _TICKS
-        return began <= home.pid_file.stat().st_mtime + 1
+        return []
+    found, hidden = [], []
+    for pid in pids:
+        try:
+            if samestat((PROC / str(pid) / "cwd").stat(), data):
+                found.append(pid)
+        except PermissionError:
+            hidden.append(pid)
+        except OSError:
+            continue  # it has ended
+    return found + _asked_as_owner(hidden, data, home.user)
 
 
-def _same(link: Path, folder: os.stat_result, *, hidden: bool = True) -> bool:
+def _asked_as_owner(pids: list[int], data: os.stat_result, user: str) -> list[int]:
+    """The same for processes that are hidden from us: root without CAP_SYS_PTRACE, as in containers.
+
+    Their own user sees them.
+    """
+    if not pids or os.geteuid() != 0:
+        return []
+    links = [f"{PROC}/{pid}/cwd" for pid in pids if _owner(pid) == user]
+    if not links:
+        return []
+    argv = ("stat", "--dereference", "--format=%d %i %n", *links)
+    lines = run(Command(argv, user=user, cwd=Path("/")), check=False).stdout.splitlines()
+    here = f"{data.st_dev} {data.st_ino} "
+    return [int(line.split("/")[2]) for line in lines if line.startswith(here)]
+
+
+def _owner(pid: int) -> str | None:
     try:
-        found = link.stat()
-    except PermissionError:
-        if hidden:
-            return False
-        raise
-    except OSError:
-        return False
-    return (found.st_dev, found.st_ino) == (folder.st_dev, folder.st_ino)
+        return user_name((PROC / str(pid)).stat().st_uid)
+    except FileNotFoundError:
+        return None
 
 
 def _boot_time() -> int:

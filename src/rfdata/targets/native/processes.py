@@ -21,7 +21,7 @@ from rfdata.redis.client import Refused, managed, session
 from rfdata.shell import Command, run
 from rfdata.shell import start as start_detached
 from rfdata.targets.base import Progress
-from rfdata.targets.native import identity, limits, systemd
+from rfdata.targets.native import claim, identity, limits, ports, systemd
 from rfdata.targets.native.identity import Running
 from rfdata.targets.native.layout import Home, Layout
 from rfdata.targets.native.site import Site
@@ -153,7 +153,7 @@ def _start(site: Site, home: Home, progress: Progress, *, wait: bool = True) -> 
     told = monotonic() + 1
     while not ((found := identity.running(home)) and (not wait or answers(site, home))):
         if found is None and _died(site, home, started):
-            raise ChangeFailed(f"{home.server} did not start; {last_words(home)}", hint=_hint(home))
+            raise _failure(site, home, last_words(home))
         if monotonic() > deadline:
             raise ChangeFailed(
                 f"{home.server} does not answer yet; {last_words(home)}",
@@ -180,12 +180,12 @@ def _launch(site: Site, home: Home) -> int | None:
         cwd=home.data,
     )
     if home.server == "postgres":
-        _make_socket_folder(site.layout, home)
+        claim.make_socket_folder(site.layout)
         files.remove(home.startup_log)
         return start_detached(command, output=home.startup_log)
     done = run(command, check=False)
     if done.code != 0:
-        raise ChangeFailed(f"{home.server} did not start: {done.tail}", hint=_hint(home))
+        raise _failure(site, home, done.tail)
     return None
 
 
@@ -239,25 +239,6 @@ def _pid_files(site: Site, home: Home) -> tuple[Path, ...]:
     return (home.pid_file, site.layout.socket_folder / f".s.PGSQL.{port}.lock")
 
 
-def _make_socket_folder(layout: Layout, home: Home) -> None:
-    """A folder under /run or /tmp is gone after a boot. In /tmp anyone may have made it before us."""
-    folder = layout.socket_folder
-    if folder.is_relative_to(home.root):
-        return
-    files.make_directory(folder, mode=0o700, owner=Owner.named(home.user))
-    require_private(folder, Owner.named(home.user).uid)
-
-
-def require_private(folder: Path, uid: int) -> None:
-    """Raise ChangeFailed unless it is a real folder of this user (-1: ourselves) and of nobody else."""
-    found = folder.lstat()
-    owner = os.geteuid() if uid == -1 else uid
-    if folder.is_symlink() or found.st_uid != owner or found.st_mode & 0o077:
-        raise ChangeFailed(
-            f"{folder} was made by someone else", hint="remove it, then run `rfdata up` again"
-        )
-
-
 def _died(site: Site, home: Home, started: int | None) -> bool:
     """Whether a server that is not there yet will never be."""
     if systemd.in_charge(site.config):
@@ -269,7 +250,7 @@ def _died(site: Site, home: Home, started: int | None) -> bool:
 
 def _stop(site: Site, home: Home, progress: Progress) -> bool:
     process = identity.running(home)
-    if systemd.in_charge(site.config):
+    if systemd.in_charge(site.config) and systemd.installed(site.config, home.server):
         systemd.control(site.config, "stop", home.server)
     if process is None:
         limits.release(site.layout.identity, home.server)
@@ -297,10 +278,12 @@ def _pid_file_lines(home: Home) -> list[str]:
         return []
 
 
-def _hint(home: Home) -> str:
-    words = last_words(home)
-    if "Address already in use" in words or "bind" in words.lower():
-        return "another program listens on that port: stop it, or change the port in rfdata.toml"
-    if "No space left" in words:
-        return "the disk is full: make room, then run `rfdata up` again"
-    return "mend what the log says, then run `rfdata up` again"
+def _failure(site: Site, home: Home, words: str) -> ChangeFailed:
+    """What went wrong in the server's own words, and what to do about it."""
+    port = site.place(home.server).port
+    hint = "mend what its log says, then run `rfdata up` again"
+    if (holder := ports.holder(port)) is not None:
+        hint = f"port {port} is taken by {holder}: stop it, or change the port in rfdata.toml"
+    elif "No space left" in words:
+        hint = "the disk is full: make room, then run `rfdata up` again"
+    return ChangeFailed(f"{home.server} did not start; {words}", hint=hint)

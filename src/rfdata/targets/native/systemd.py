@@ -13,6 +13,7 @@ from rfdata.shell import Command, Completed, run
 from rfdata.targets.native.layout import Layout
 
 UNITS = Path("/etc/systemd/system")
+GROUPS = Path("/sys/fs/cgroup")
 BOOTED = Path("/run/systemd/system")
 WANTED_BY = "multi-user.target"
 _OWNER = "# deployment: "
@@ -135,6 +136,15 @@ def disable(config: Config) -> None:
     _systemctl("disable", *_installed(config))
 
 
+def installed(config: Config, part: Server | str) -> bool:
+    return unit_path(config, part).exists()
+
+
+def limits_hold() -> bool:
+    """Only on control groups of version 2 does systemd enforce all three limits."""
+    return (GROUPS / "cgroup.controllers").exists()
+
+
 def control(config: Config, verb: str, part: Server | str) -> None:
     """start, stop or restart one unit; does not wait until the server answers."""
     if verb == "start":
@@ -166,7 +176,7 @@ def active(config: Config, part: Server | str) -> bool:
 
 def _installed(config: Config) -> list[str]:
     parts = (*SERVERS, "agent")
-    return [unit_name(config, part) for part in parts if unit_path(config, part).exists()]
+    return [unit_name(config, part) for part in parts if installed(config, part)]
 
 
 def _systemctl(*arguments: str, check: bool = True) -> Completed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -12,8 +11,8 @@ from rfdata import files
 from rfdata.config.load import Config
 from rfdata.errors import ChangeFailed
 from rfdata.files import Owner
-from rfdata.model.fact import Fact, now
-from rfdata.model.facts import SERVERS, CertFacts, DeploymentFacts, Facts, Limits, Server
+from rfdata.model.fact import now
+from rfdata.model.facts import SERVERS, DeploymentFacts, Facts, Limits, Server
 from rfdata.model.plan import (
     Action,
     CreateSystemUser,
@@ -36,7 +35,7 @@ from rfdata.postgres import facts as postgres_facts
 from rfdata.postgres.client import operator
 from rfdata.postgres.extras import validate
 from rfdata.postgres.settings import Host
-from rfdata.readings import Chain, single, take
+from rfdata.readings import Chain, take
 from rfdata.redis import actions as redis_actions
 from rfdata.redis import facts as redis_facts
 from rfdata.redis.client import Login, managed
@@ -46,11 +45,11 @@ from rfdata.targets.base import Desired, Progress
 from rfdata.targets.deployment import (
     build_env,
     env_chains,
-    file_state,
     folder_chains,
     statements,
 )
 from rfdata.targets.native import (
+    certs,
     claim,
     host,
     identity,
@@ -62,10 +61,11 @@ from rfdata.targets.native import (
 )
 from rfdata.targets.native.database import initialise
 from rfdata.targets.native.desired import UNKNOWN, desired, known_programs, redis_paths
-from rfdata.targets.native.layout import TLS_CURRENT, layout
+from rfdata.targets.native.layout import layout
 from rfdata.targets.native.programs import Programs
+from rfdata.targets.native.sessions import Sessions
 from rfdata.targets.native.site import Site
-from rfdata.tls import authority, certificates
+from rfdata.tls import authority
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -80,6 +80,7 @@ class NativeTarget:
 
     def __init__(self, config: Config) -> None:
         self._programs = Programs(config)
+        self._sessions = Sessions()
 
     def desired(self, config: Config, facts: Facts) -> Desired:
         """What should be there. Raises UsageError for settings that PostgreSQL itself turns down."""
@@ -93,6 +94,7 @@ class NativeTarget:
 
     def gather(self, config: Config) -> Facts:
         """Read everything at once. Raises UsageError when this place can't be this deployment's."""
+        self._sessions.close()
         site = self._site(config)
         _require_possible(site)
         started = now()
@@ -105,7 +107,7 @@ class NativeTarget:
             postgres=postgres_facts.build(found),
             redis=redis_facts.build(found, "redis"),
             redis_durable=redis_facts.build(found, "redis-durable"),
-            certs=_certificates(found),
+            certs=certs.build(found),
             host=host.build(found),
             deployment=DeploymentFacts(
                 files=found["deployment.files"],
@@ -139,6 +141,7 @@ class NativeTarget:
             case StartServer(server):
                 processes.start(site, server, progress)
             case RestartServer(server):
+                self._sessions.close()
                 processes.restart(site, server, progress)
             case ReloadServer(server):
                 _reload(site, server)
@@ -150,16 +153,18 @@ class NativeTarget:
             case SetRedisSetting(server):
                 redis_actions.change_setting(_admin(site, server), action)
             case _ if isinstance(action, get_args(SqlAction)):
-                postgres_actions.execute(_operator(site), config, action)
+                postgres_actions.execute(partial(self._sessions.connect, site), config, action)
             case _:
                 raise ChangeFailed(f"{type(action).__name__}: no such step on the native target")
 
     def stop(self, config: Config, progress: Progress) -> tuple[Server, ...]:
         """First whoever would start them again, then the servers. What was written is kept."""
+        self._sessions.close()
         site = self._site(config)
         _require_possible(site)
-        if not site.layout.agent.is_dir():
+        if not site.layout.state.is_dir():
             return ()
+        files.make_directory(site.layout.agent, mode=0o700)
         watch.set_wanted(site.layout, ())
         watch.stop(config)
         if systemd.in_charge(config):
@@ -202,45 +207,10 @@ def _chains(site: Site, named: Desired) -> list[Chain[Any]]:
             logs_folder=postgres.log,
         ),
         *redis,
-        *_certificate_chains(site),
+        *certs.chains(site),
         *env_chains(config),
         *folder_chains(config),
     ]
-
-
-def _certificate_chains(site: Site) -> list[Chain[Any]]:
-    config = site.config
-    ca, key = config.ca_file, config.directory / "certs" / authority.CA_KEY
-    found = [
-        single("certs.ca", str(ca), lambda: certificates.read(ca, ca)),
-        single("certs.ca_key", str(key), lambda: file_state(key)),
-    ]
-    for server in SERVERS:
-        current = site.layout.home(server).tls / TLS_CURRENT
-        path, secret = current / "server.crt", current / "server.key"
-        place = site.place(server)
-        starttls: Literal["postgres"] | None = "postgres" if server == "postgres" else None
-        timeout = config.settings.verify.fact_timeout
-        found += [
-            single(
-                f"certs.served.{server}",
-                f"TLS handshake with {place.host}:{place.port}",
-                partial(certificates.live, place.host, place.port, timeout, ca, starttls),
-            ),
-            single(f"certs.on_disk.{server}", str(path), partial(certificates.read, path, ca)),
-            single(f"certs.keys.{server}", str(secret), partial(file_state, secret)),
-        ]
-    return found
-
-
-def _certificates(found: Mapping[str, Fact[Any]]) -> CertFacts:
-    return CertFacts(
-        ca=found["certs.ca"],
-        ca_key=found["certs.ca_key"],
-        served={server: found[f"certs.served.{server}"] for server in SERVERS},
-        on_disk={server: found[f"certs.on_disk.{server}"] for server in SERVERS},
-        keys={server: found[f"certs.keys.{server}"] for server in SERVERS},
-    )
 
 
 def _owner(user: str) -> Owner | None:

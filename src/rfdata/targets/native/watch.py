@@ -76,6 +76,12 @@ def command(config: Config) -> tuple[str, ...]:
     return (sys.executable, "-I", "-m", "rfdata.targets.native.agent", str(config.directory))
 
 
+def _environment() -> dict[str, str]:
+    """What leads to the same programs that we found ourselves; nothing else of ours."""
+    names = ("PATH", "HOME", "XDG_DATA_HOME")
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
 def start(config: Config) -> None:
     """Let the servers be watched by an agent of this version with these settings."""
     places = layout(config)
@@ -87,7 +93,7 @@ def start(config: Config) -> None:
         systemd.control(config, "restart", PART)
     else:
         files.remove(log)
-        start_detached(Command(command(config), cwd=places.agent), output=log)
+        start_detached(Command(command(config), env=_environment(), cwd=places.agent), output=log)
     deadline = monotonic() + _START_PATIENCE
     while not _up_to_date(config, running(places)):
         if monotonic() > deadline:
@@ -102,7 +108,7 @@ def start(config: Config) -> None:
 def stop(config: Config) -> bool:
     """Stop the agent; the servers stay as they are. Returns whether one was running."""
     places = layout(config)
-    if systemd.in_charge(config) and systemd.unit_path(config, PART).exists():
+    if systemd.in_charge(config) and systemd.installed(config, PART):
         systemd.control(config, "stop", PART)
     deadline = monotonic() + _STOP_PATIENCE
     was_running = False
