@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -135,6 +137,20 @@ def test_what_comes_too_late_changes_nothing() -> None:
     over.set()
     sleep(0.05)
     assert facts["a"].trouble == "not read within 0.05 s"
+
+
+HANGING = """
+import time
+from rfdata.readings import single, take
+print(take([single("a", "x", lambda: time.sleep(60))], 0.1)["a"].trouble)
+"""
+
+
+def test_a_reading_that_hangs_does_not_keep_the_program_from_ending() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert (done.stdout, done.stderr) == ("not read within 0.1 s\n", "")
 
 
 def test_one_bad_reading_of_a_chain_spoils_no_other() -> None:

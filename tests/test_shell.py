@@ -15,7 +15,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rfdata.errors import ProgramFailed, ProgramMissing, ProgramTimedOut, UsageError
@@ -128,6 +128,13 @@ LEAKS = {
         "echo 'bad password a/b%c-and-more'; exit 1",
         env={"DATABASE_URL": Secret("postgresql://app:a%2Fb%25c-and-more@h:1/d")},
     ),
+    "a line of a key": sh(
+        "printf '%s' \"$KEY\" | tail -n 1; exit 1",
+        env={"KEY": Secret(f"-----BEGIN-----\n{PASSWORD}\n")},
+    ),
+    "a password with a space at its end": sh(
+        f"echo '{PASSWORD} '; exit 1", env={"A": Secret(f"{PASSWORD} ")}
+    ),
     "one of two alike": sh(
         f"echo {PASSWORD}-longer; exit 1",
         env={"A": Secret(PASSWORD), "B": Secret(f"{PASSWORD}-longer")},
@@ -156,17 +163,17 @@ def test_what_is_no_secret_stays_readable() -> None:
     assert message == "sh ended with 1: ERROR: role app does not exist"
 
 
-@settings(max_examples=60)
 @given(
-    st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1),
+    st.text(st.characters(exclude_categories=["Cs", "Cc"])),
     st.text(max_size=20),
     st.text(max_size=20),
 )
 def test_no_secret_that_a_program_was_given_is_in_its_tail(
     secret: str, before: str, after: str
 ) -> None:
-    done = Completed(1, "", f"{before}{secret}{after}", (Secret(secret),))
-    assert secret in REDACTED or secret not in done.tail.replace(REDACTED, "\0")
+    whole = f"🔑{secret}"  # so that what stands around it can't be the same by chance
+    done = Completed(1, "", f"{before}{whole}{after}", (Secret(whole),))
+    assert whole not in done.tail
 
 
 def test_a_timeout_does_not_tell_what_was_printed() -> None:

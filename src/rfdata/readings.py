@@ -38,6 +38,11 @@ def single(path: str, read_from: str, take: Callable[[], Any]) -> Chain[None]:
     return Chain(nullcontext, (Reading(path, read_from, lambda _: take()),))
 
 
+def together(chains: Sequence[Chain[None]]) -> Chain[None]:
+    """One chain of several that open nothing and can't hang: files, tables of the kernel."""
+    return Chain(nullcontext, tuple(reading for chain in chains for reading in chain.readings))
+
+
 def take(chains: Sequence[Chain[Any]], timeout: float) -> Mapping[str, Fact[Any]]:
     """Run every chain in a thread of its own; a chain has `timeout` seconds, then its rest is unread.
 

@@ -58,11 +58,11 @@ class Completed:
     @property
     def tail(self) -> str:
         """The last lines that the program printed, for an error message; without its secrets."""
-        text = self.stderr.strip() or self.stdout.strip()
-        shown = "\n".join(text.splitlines()[-TAIL_LINES:])
+        text = self.stderr if self.stderr.strip() else self.stdout
+        shown = "\n".join(text.strip("\n").split("\n")[-TAIL_LINES:])
         for secret in sorted(self.secrets, key=len, reverse=True):
             shown = shown.replace(secret.reveal(), REDACTED)
-        return shown[-TAIL_LENGTH:]
+        return shown.strip()[-TAIL_LENGTH:]
 
 
 def run(command: Command, *, check: bool = True) -> Completed:
@@ -165,16 +165,17 @@ def _end(leader: int) -> None:
 def _secrets(command: Command) -> Iterator[Secret]:
     """Everything secret that a program was given, as it might print it: whole, or a part."""
     for value in command.env.values():
-        if isinstance(value, Secret) and value:
-            text = value.reveal()
-            yield value
-            if match := re.search(r"://[^:/?#]*:([^@/?#]+)@", text):
+        if isinstance(value, Secret):
+            yield from _pieces(value.reveal(), r"\n")
+            if match := re.search(r"://[^:/?#]*:([^@/?#]+)@", value.reveal()):
                 yield from (Secret(match[1]), Secret(unquote(match[1])))
     if isinstance(command.stdin, Secret):
-        text = command.stdin.reveal()
-        pieces = {text.strip(), *(line.strip() for line in text.splitlines())}
-        pieces |= {word for word in re.split(r"[\s'\"=;,()]+", text) if len(word) >= _WORD}
-        yield from (Secret(piece) for piece in pieces if piece)
+        yield from _pieces(command.stdin.reveal(), r"\n", r"[\s'\"=;,()]+")
+
+
+def _pieces(text: str, *separators: str) -> Iterator[Secret]:
+    words = {word for each in separators for word in re.split(each, text) if len(word) >= _WORD}
+    return (Secret(piece) for piece in {text, text.strip(), *words} if piece)
 
 
 def _missing(command: Command) -> ProgramMissing:

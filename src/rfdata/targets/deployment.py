@@ -20,7 +20,7 @@ from rfdata.evidence import log
 from rfdata.model.evidence import Statements
 from rfdata.model.fact import Fact
 from rfdata.model.facts import EnvFacts, FileState, GitState, SecretStrength, UrlParts
-from rfdata.readings import Chain, single
+from rfdata.readings import Chain, single, together
 from rfdata.secrets import Secret, entropy_bits
 
 EXAMPLE = ".env.example"
@@ -39,7 +39,7 @@ def env_chains(config: Config) -> list[Chain[Any]]:
     folder = config.directory
     path = folder / ENV
     variables = config.env
-    return [
+    local = [
         single("env.file", str(path), lambda: file_state(path)),
         single(
             "env.names", str(path), lambda: frozenset(n for n, v in variables.items() if len(v))
@@ -54,8 +54,8 @@ def env_chains(config: Config) -> list[Chain[Any]]:
             f"{folder / EXAMPLE} and {folder / TEMPLATE}",
             lambda: _filled(folder / EXAMPLE) | _filled(folder / TEMPLATE),
         ),
-        single("env.git", f"git in {folder}", lambda: _git(path)),
     ]
+    return [together(local), single("env.git", f"git in {folder}", lambda: _git(path))]
 
 
 def build_env(found: Mapping[str, Fact[Any]]) -> EnvFacts:

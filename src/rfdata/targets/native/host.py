@@ -12,7 +12,7 @@ from typing import Any, Literal
 from rfdata.errors import Unreachable
 from rfdata.model.fact import Fact
 from rfdata.model.facts import SERVERS, Disk, FileState, HostFacts, Limits, Process, Server
-from rfdata.readings import Chain, single
+from rfdata.readings import Chain, single, together
 from rfdata.secrets import Secret
 from rfdata.targets.base import Desired
 from rfdata.targets.deployment import file_state
@@ -27,24 +27,39 @@ def chains(site: Site, wanted: Desired) -> list[Chain[Any]]:
     places, config = site.layout, site.config
     of_each: dict[str, tuple[Callable[[Server], str], Callable[[Server], Any]]] = {
         "programs": (lambda _: "the programs' own files", site.programs.described),
+        "disks": (lambda s: f"statvfs {places.home(s).data}", lambda s: disk(places.home(s).data)),
+    }
+    quick: dict[str, tuple[Callable[[Server], str], Callable[[Server], Any]]] = {
         "processes": (_where_process(site), lambda server: _process(site, server)),
         "data": (lambda s: str(places.home(s).data), lambda s: file_state(places.home(s).data)),
-        "disks": (lambda s: f"statvfs {places.home(s).data}", lambda s: disk(places.home(s).data)),
         "limits": (lambda _: "the process's control groups", lambda s: _limits(site, s)),
     }
     return [
-        single("host.cpus", "sched_getaffinity", lambda: len(os.sched_getaffinity(0))),
-        single("host.memory", "/proc/meminfo and our control group", _memory),
-        single("host.users", "the system's users", lambda: _users(places.servers_users)),
-        single("host.limits_possible", "/proc/self/mountinfo", lambda: _limits_possible(site)),
+        together(
+            [
+                single("host.cpus", "sched_getaffinity", lambda: len(os.sched_getaffinity(0))),
+                single("host.memory", "/proc/meminfo and our control group", _memory),
+                single("host.users", "the system's users", lambda: _users(places.servers_users)),
+                single(
+                    "host.limits_possible", "/proc/self/mountinfo", lambda: _limits_possible(site)
+                ),
+                *_of_each(quick),
+            ]
+        ),
         single("host.listeners", "/proc/net/tcp and tcp6", lambda: _listeners(site)),
         single("host.watch", str(watch.health_file(places)), lambda: watch.read(config)),
         single("deployment.files", str(places.state), lambda: _files(site, wanted)),
-        *(
-            single(f"host.{name}.{server}", where(server), _bound(take, server))
-            for name, (where, take) in of_each.items()
-            for server in SERVERS
-        ),
+        *_of_each(of_each),
+    ]
+
+
+def _of_each(
+    readings: Mapping[str, tuple[Callable[[Server], str], Callable[[Server], Any]]],
+) -> list[Chain[None]]:
+    return [
+        single(f"host.{name}.{server}", where(server), _bound(take, server))
+        for name, (where, take) in readings.items()
+        for server in SERVERS
     ]
 
 
