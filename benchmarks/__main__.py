@@ -22,6 +22,8 @@ def main() -> int:
     for number in INTERRUPTIONS:
         signal.signal(number, _interrupt)
     found = machine.look()
+    if found.load > found.cores / 2:
+        _say(f"others are at work (load {found.load:g} on {found.cores} cores): times will be long")
     figures: list[Figure] = []
     try:
         with ExitStack() as stack:

@@ -32,6 +32,8 @@ class Sample:
     """One process, run to its end."""
 
     seconds: float
+    processor_seconds: float
+    """Of the process and the children that it waited for: hardly changed by who else is at work."""
     peak_bytes: int
     """Resident memory at its highest, of the process or the largest of its children."""
     output: str
@@ -92,7 +94,7 @@ def run(
     if process.returncode not in accept:
         tail = "\n".join(text.splitlines()[-15:])
         raise BenchmarkError(f"{_words(argv)}: ended with {process.returncode}:\n{tail}")
-    return Sample(seconds, usage.ru_maxrss * 1024, text)
+    return Sample(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, text)
 
 
 def repeat(runs: int, once: Callable[[], Sample]) -> list[Sample]:

@@ -72,7 +72,8 @@ def _machine(machine: Machine) -> str:
         f"{machine.memory_gib:g} GiB, {machine.system}; load before: {machine.load:g}.\n"
         f"{versions}.\n\n"
         "Every row is the minimum, median and maximum of so many runs after a warm-up; a time is "
-        "judged by its median, memory by its maximum. Memory is resident, of the largest process of a "
+        "judged by its median, memory by its maximum. Processor time is that of rfdata and of what it waits for (initdb), without the servers; "
+        "it tells how much of a time was waiting. Memory is resident, of the largest process of a "
         f"run (1 MB = 1,000,000 bytes; below {own_peak() / MEGABYTE:.0f} MB nothing can be "
         "told apart from the measuring program)."
     )

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from rfdata.errors import ProgramTimedOut, Unreachable
 from rfdata.model.fact import FactUnread, unread
-from rfdata.readings import Chain, Reading, explain, single, take
+from rfdata.readings import Chain, Reading, explain, single, take, together
 
 
 @pytest.fixture
@@ -95,9 +95,28 @@ def test_readings_of_a_chain_share_what_was_opened_and_follow_one_another() -> N
 
 
 def test_chains_are_read_at_the_same_time() -> None:
-    together = threading.Barrier(10, timeout=5)
-    facts = take([single(str(n), "x", together.wait) for n in range(10)], 5)
+    gate = threading.Barrier(10, timeout=5)
+    facts = take([single(str(n), "x", gate.wait) for n in range(10)], 5)
     assert sorted(fact.value for fact in facts.values()) == list(range(10))
+
+
+def test_chains_that_are_put_together_are_read_in_one_thread_and_all_answered() -> None:
+    threads: list[int] = []
+
+    def read() -> int:
+        threads.append(threading.get_ident())
+        return len(threads)
+
+    facts = take(
+        [together([single("a", "x", read), single("b", "y", fail), single("c", "z", read)])], 5
+    )
+    assert {path: (fact.content, fact.read_from) for path, fact in facts.items()} == {
+        "a": (1, "x"),
+        "b": (None, "y"),
+        "c": (2, "z"),
+    }
+    assert len(set(threads)) == 1
+    assert together([]).readings == ()
 
 
 def test_a_reading_that_hangs_holds_up_nobody(hang: Callable[..., Any]) -> None:

@@ -161,9 +161,13 @@ class Deployment:
         return call("-C", self.directory, *arguments, code=code, env=env)
 
     def begin(self, *arguments: str, group: bool = False) -> subprocess.Popen[str]:
-        """Start the program and leave it running; its stderr can be read line by line."""
+        """Start the program and leave it running; its stderr can be read line by line.
+
+        `env` sees to it that Ctrl-C works also where whoever runs the tests ignores it.
+        """
+        program = ("env", "--default-signal=INT", str(RFDATA))
         return subprocess.Popen(
-            (str(RFDATA), "-C", str(self.directory), *arguments),
+            (*program, "-C", str(self.directory), *arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -442,6 +446,12 @@ def server_parents(found: Deployment) -> dict[str, list[int]]:
     return parents
 
 
+def agents(found: Deployment) -> list[int]:
+    """The processes that watch this deployment's servers."""
+    everyone = processes_of(found.directory, found.directory)
+    return [p for p in everyone if b"agent" in Path(f"/proc/{p}/cmdline").read_bytes()]
+
+
 def _is_server(pid: int) -> bool:
     return (identity.program(pid) or "").startswith(("postgres", "redis"))
 
@@ -456,7 +466,7 @@ def _parent(pid: int) -> int:
 
 def leftovers(found: Deployment) -> list[str]:
     """What an interrupted change leaves beside the files, and should be gone after the next `up`."""
-    marks = ("*.rfdata-new", "data.new*", "torn-*")
+    marks = ("*.rfdata-new", "data.new*")
     return [
         str(path)
         for folder in (found.directory, found.state)

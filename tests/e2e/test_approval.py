@@ -7,10 +7,10 @@ import json
 import os
 import pty
 import select
+import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 from tests.e2e import layer
@@ -98,26 +98,33 @@ class Terminal:
     """`rfdata` with a terminal in front of it, on which somebody types."""
 
     def __init__(self, found: Deployment, *arguments: str) -> None:
-        self.pid, self.screen = pty.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # pytest-xdist has a thread
+            self.pid, self.screen = pty.fork()
         if self.pid == 0:  # pragma: no cover - becomes the program
             os.execv(layer.RFDATA, (str(layer.RFDATA), "-C", str(found.directory), *arguments))
         self.shown = ""
 
     def read_until(self, words: str) -> None:
-        deadline = monotonic() + layer.PATIENCE
         while words not in self.shown:
-            assert monotonic() < deadline, self.shown
             assert self._read(), f"it ended before it said {words!r}: {self.shown}"
 
     def _read(self) -> bool:
-        select.select([self.screen], [], [], 1)
-        with suppress(OSError):
+        """Take in what is shown; False once the program has ended."""
+        deadline = monotonic() + layer.PATIENCE
+        while not select.select([self.screen], [], [], 1)[0]:
+            assert monotonic() < deadline, f"it says nothing more: {self.shown}"
+        try:
             part = os.read(self.screen, 65536)
-            self.shown += part.decode(errors="replace")
-            return bool(part)
-        return False
+        except OSError:  # how a terminal says that its program has ended
+            return False
+        self.shown += part.decode(errors="replace")
+        return bool(part)
 
     def type(self, text: str) -> None:
+        sleep(
+            0.3
+        )  # nobody answers at once; and Python may miss a ^C in the instant before it reads
         os.write(self.screen, text.encode())
 
     def end(self) -> int:
@@ -128,26 +135,19 @@ class Terminal:
         return os.waitstatus_to_exitcode(status)
 
 
-@pytest.fixture
-def no_fork_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """pytest-xdist has a thread, and Python 3.12 warns of forking beside threads."""
-    import warnings
-
-    warnings.simplefilter("ignore", DeprecationWarning)
-
-
-@pytest.mark.usefixtures("no_fork_warning")
 def test_a_person_who_says_yes_gets_exactly_what_was_shown(live: Deployment) -> None:
     live.set("redis", "maxmemory", '"1100MB"')
     person = Terminal(live, "up")
     person.read_until("[y/N]")
     assert "set maxmemory" in person.shown
+    sleep(1)
+    question = person.shown.rpartition("[y/N]")[2]
+    assert "\r" not in question, f"something was drawn over the question: {question!r}"
     person.type("y\n")
     assert person.end() == 0, person.shown
     assert live.redis_setting("maxmemory") == str(1100 * 1024**2)
 
 
-@pytest.mark.usefixtures("no_fork_warning")
 @pytest.mark.parametrize("answer", ["n\n", "\n", "\x04", "\x03"])
 def test_a_person_who_does_not_say_yes_gets_nothing(live: Deployment, answer: str) -> None:
     live.set("redis", "maxmemory", '"1100MB"')
@@ -159,7 +159,6 @@ def test_a_person_who_does_not_say_yes_gets_nothing(live: Deployment, answer: st
     assert live.redis_setting("maxmemory") == str(1024**3)
 
 
-@pytest.mark.usefixtures("no_fork_warning")
 def test_what_changes_while_a_person_reads_is_not_applied(live: Deployment) -> None:
     live.set("redis", "maxmemory", '"1100MB"')
     person = Terminal(live, "up")

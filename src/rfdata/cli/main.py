@@ -75,6 +75,8 @@ def run(arguments: list[str]) -> int:
         return _say(f"the system refused: {error}", "", FAILED_CHANGE)
     except Exception as error:  # noqa: BLE001 - the edge: a person gets a sentence, never a traceback
         return _translate(error)
+    if result == INTERRUPTED:  # Typer makes an exit code of Ctrl-C and says nothing
+        return _say("interrupted; the next run goes on from here", "", INTERRUPTED)
     return result if isinstance(result, int) else 0
 
 

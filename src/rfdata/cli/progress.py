@@ -18,7 +18,8 @@ def activity(title: str, *, verbose: bool = False) -> Iterator[Progress]:
     `verbose` prints every sentence on a line of its own instead, terminal or not.
     """
     if verbose:
-        yield lambda sentence: print(sentence, file=sys.stderr, flush=True)  # noqa: T201
+        # one write for words and line end: several threads speak
+        yield lambda sentence: print(f"{sentence}\n", end="", file=sys.stderr, flush=True)  # noqa: T201
         return
     if not sys.stderr.isatty():
         yield lambda _: None

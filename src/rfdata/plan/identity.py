@@ -11,6 +11,7 @@ from rfdata.errors import Unreachable
 from rfdata.model.facts import Facts, FileState, Server
 from rfdata.model.plan import IssueAuthority, IssueCertificate, Step, WriteFile
 from rfdata.plan.files import access, lies_at
+from rfdata.secrets import Secret
 from rfdata.targets.base import Desired
 
 
@@ -20,7 +21,9 @@ def env(config: Config) -> Iterator[Step]:
     text = dotenv.update(config.env_text.reveal(), values)
     if text == config.env_text:
         return
-    changed = [n for n, v in values.items() if n not in config.env or config.env[n] != v]
+    there = {name: value.reveal() for name, value in config.env.items()}
+    plain = {n: v.reveal() if isinstance(v, Secret) else v for n, v in values.items()}
+    changed = [name for name, value in plain.items() if there.get(name) != value]
     names = changed or ["quoting"]
     yield Step(
         "files",

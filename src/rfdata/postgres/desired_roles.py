@@ -55,6 +55,7 @@ class DesiredRole:
     why: str
     login: bool = True
     replication: bool = False
+    bypass_rls: bool = False
     connection_limit: int = -1
     member_of: frozenset[str] = frozenset()
     settings: Mapping[str, str] | None = None
@@ -124,6 +125,7 @@ def roles(config: Config) -> dict[str, DesiredRole]:
         names.backup: DesiredRole(
             "Physical and logical backups: reads everything, writes nothing.",
             replication=True,
+            bypass_rls=True,  # a dump that row-level security cuts short is no backup
             connection_limit=_BACKUPS,
             member_of=frozenset(
                 {"pg_checkpoint", "pg_read_all_data", "pg_read_all_settings", "pg_read_all_stats"}

@@ -115,10 +115,10 @@ def steps(config: Config, facts: PostgresFacts | None) -> tuple[Step, ...]:
 
 def attributes(role: DesiredRole | Role) -> tuple[str, ...]:
     """A role's attributes as ALTER ROLE takes them."""
-    superuser, create_db, create_role, bypass_rls = (
-        (role.superuser, role.create_db, role.create_role, role.bypass_rls)
+    superuser, create_db, create_role = (
+        (role.superuser, role.create_db, role.create_role)
         if isinstance(role, Role)
-        else (False, False, False, False)
+        else (False, False, False)
     )
     words = (
         ("LOGIN", role.login),
@@ -126,7 +126,7 @@ def attributes(role: DesiredRole | Role) -> tuple[str, ...]:
         ("CREATEDB", create_db),
         ("CREATEROLE", create_role),
         ("REPLICATION", role.replication),
-        ("BYPASSRLS", bypass_rls),
+        ("BYPASSRLS", role.bypass_rls),
     )
     limit = f"CONNECTION LIMIT {role.connection_limit}"
     return (*(word if is_so else f"NO{word}" for word, is_so in words), limit)

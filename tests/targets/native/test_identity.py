@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -80,6 +81,27 @@ def test_the_dead_are_not_alive_though_nobody_collected_them(home: Home, spawn: 
     until(lambda: not found.alive, "the process becomes a zombie")
     assert identity.running(home) is None
     assert identity.names_a_process(home.pid_file)
+
+
+def test_a_process_lives_until_its_last_thread_has_ended(spawn: Spawn) -> None:
+    """Until then it holds its port: a restart that came too early would find it taken."""
+    code = (
+        "import ctypes, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(1,)).start()\n"
+        "print('ready', flush=True)\n"
+        "ctypes.CDLL(None).syscall(60, 0)\n"
+    )
+    if os.uname().machine != "x86_64":
+        pytest.skip("the number of the exit call is another one here")
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    stat = Path(f"/proc/{process.pid}/stat")
+    until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z", "the first thread ends")
+    assert identity.started(process.pid) is not None
+    until(lambda: identity.started(process.pid) is None, "the last thread ends")
+    process.stdout.close()
+    process.wait()
 
 
 def test_a_signal_meets_only_the_process_it_was_meant_for(spawn: Spawn) -> None:

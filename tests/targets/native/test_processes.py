@@ -110,11 +110,11 @@ def test_a_server_that_cannot_start_says_why_and_what_to_do(prepared: Deployment
     settings = prepared.config.settings
     for server, port in zip(TWO, (settings.postgres.port, settings.redis.port), strict=True):
         began = monotonic()
-        with socket.socket() as holder:
-            holder.bind(("127.0.0.1", port))
-            holder.listen()
-            with pytest.raises(ChangeFailed, match="did not start") as failure:
-                processes.start(prepared.site, server, quiet)
+        with (
+            socket.create_server(("127.0.0.1", port)),
+            pytest.raises(ChangeFailed, match="did not start") as failure,
+        ):
+            processes.start(prepared.site, server, quiet)
         assert "Address already in use" in failure.value.message
         assert f"port {port} is taken by" in failure.value.hint
         assert f"process {os.getpid()}" in failure.value.hint

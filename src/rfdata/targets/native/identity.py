@@ -79,9 +79,12 @@ def leftovers(home: Home) -> tuple[int, ...]:
 
 
 def started(pid: int) -> int | None:
-    """Start time in clock ticks since the boot; None for what is dead, zombies included."""
+    """Start time in clock ticks since the boot; None for what is dead, zombies included.
+
+    A process of which only the first thread has ended still holds its ports and locks: it lives.
+    """
     fields = _stat(pid)
-    if fields is None or fields[0] in ("Z", "X"):
+    if fields is None or (fields[0] in ("Z", "X") and int(fields[17]) <= 1):
         return None
     return int(fields[19])
 
