@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 import rfdata
-from rfdata.config.load import Config
+from rfdata.config.load import Config, load
 from rfdata.errors import ChangeFailed, StalePlan
 from rfdata.evidence import log
 from rfdata.model.facts import Facts, Server
@@ -24,8 +24,9 @@ ROUNDS = 4
 
 @dataclass(frozen=True)
 class Converged:
-    """What `converge` did, and the facts after the last step."""
+    """What `converge` did, and the configuration and facts after the last step."""
 
+    config: Config
     plans: tuple[Plan, ...]
     facts: Facts
 
@@ -58,11 +59,12 @@ def converge(
         facts = target.gather(config)
         plan = make_plan(config, target.desired(config, facts), facts)
         if plan.empty:
-            return Converged(tuple(plans), facts)
+            return Converged(config, tuple(plans), facts)
         if approve(plan):
             refuse_stale(config, target, plan)
         apply(config, target, plan, progress, meanwhile)
         plans.append(plan)
+        config = load(config.directory)  # a step may have brought .env in line
     last = "; ".join(step.summary for step in plans[-1].steps)
     raise ChangeFailed(
         f"after {ROUNDS} rounds these steps are still needed: {last}",

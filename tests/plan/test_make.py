@@ -15,7 +15,17 @@ from tests.plan.settled import changed, plan, settled_config, settled_facts
 
 from rfdata.config.load import Config
 from rfdata.errors import Unreachable, UsageError
-from rfdata.model.facts import AclUser, Facts, FileState, Privilege, Watch, paths, without
+from rfdata.model.facts import (
+    SERVERS,
+    AclUser,
+    Facts,
+    FileState,
+    Privilege,
+    Server,
+    Watch,
+    paths,
+    without,
+)
 from rfdata.model.plan import (
     AlterRole,
     CreateDatabase,
@@ -241,6 +251,23 @@ def test_a_redis_that_lets_rfdata_in_no_more_is_restarted() -> None:
     silent = without(facts, "redis.probes.login", "not read within 5 s")
     with pytest.raises(Unreachable):
         plan(CONFIG, silent)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_server_that_still_listens_on_an_older_port_is_restarted(server: Server) -> None:
+    settings = CONFIG.settings
+    port = {
+        "postgres": settings.postgres.port,
+        "redis": settings.redis.port,
+        "redis-durable": settings.redis_durable.port,
+    }[server]
+    there = FACTS.host.listeners.value
+    moved = tuple(listener for listener in there if listener.port != port)
+    facts = changed(FACTS, "host.listeners", moved)
+    facts = (
+        without(facts, "postgres.settings", "connection refused") if server == "postgres" else facts
+    )
+    assert actions(plan(CONFIG, facts)) == [RestartServer]
 
 
 def test_what_only_a_new_cluster_can_have_is_refused_with_its_name() -> None:

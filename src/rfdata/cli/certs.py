@@ -6,10 +6,14 @@ from typing import Annotated
 
 import typer
 
-from rfdata.cli.options import Format, FormatOption, options, print_json
+from rfdata.cli.options import Format, FormatOption, alone, options, print_json
 from rfdata.cli.progress import activity
 
-app = typer.Typer(help="Certificates of the servers.", no_args_is_help=True)
+app = typer.Typer(
+    help="Certificates of the servers.",
+    epilog="Example: rfdata -C deployment certs show",
+    no_args_is_help=True,
+)
 
 
 @app.command(epilog="Example: rfdata -C deployment certs show")
@@ -36,12 +40,11 @@ def renew(
     format: FormatOption = Format.TEXT,
 ) -> None:
     """Issue new certificates from the same CA; servers take them up without cutting anyone off."""
-    from rfdata import certs, files
-    from rfdata.cli.layer import LOCK
+    from rfdata import certs
 
-    config, target = options(context).open()
+    config, target = options(context).open_to_change()
     with (
-        files.lock(config.directory / LOCK, purpose="rfdata certs renew"),
+        alone(config, "rfdata certs renew"),
         activity("renewing") as progress,
     ):
         renewed = certs.renew(config, target, server, progress)

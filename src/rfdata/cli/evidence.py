@@ -8,7 +8,11 @@ import typer
 
 from rfdata.cli.options import Format, FormatOption, options, print_json
 
-app = typer.Typer(help="The evidence log.", no_args_is_help=True)
+app = typer.Typer(
+    help="The evidence log.",
+    epilog="Example: rfdata -C deployment evidence verify",
+    no_args_is_help=True,
+)
 
 
 @app.command(epilog="Example: rfdata -C deployment evidence verify")

@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
         app.command(
             verb,
             help=f"Pending, for a later version: {what}.",
+            epilog=f"Example: rfdata -C deployment {verb}",
             context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
         )(_pending(verb, what))
 

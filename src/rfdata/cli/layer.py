@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rfdata.cli.options import Format, FormatOption, VerboseOption, YesOption, options, print_json
+from rfdata.cli.options import (
+    Format,
+    FormatOption,
+    VerboseOption,
+    YesOption,
+    alone,
+    options,
+    print_json,
+    require_writable,
+    write_out,
+)
 from rfdata.cli.progress import activity
 
 if TYPE_CHECKING:
     from rfdata.apply import Approve
     from rfdata.model.plan import Plan
-
-LOCK = ".lock"
 
 
 def register(app: typer.Typer) -> None:
@@ -67,19 +75,19 @@ def plan(
     format: FormatOption = Format.TEXT,
 ) -> None:
     """Show what `up` would change, and change nothing."""
-    from rfdata import files
     from rfdata.cli import show
     from rfdata.plan.keep import to_json
     from rfdata.plan.make import make_plan
 
-    config, target = options(context).open()
+    require_writable(out)
+    config, target = options(context).open_to_change()
     with activity("reading what is there"):
         facts = target.gather(config)
         found = make_plan(config, target.desired(config, facts), facts)
     if out is not None:
         import json
 
-        files.write(out.absolute(), json.dumps(to_json(found), indent=2) + "\n", mode=0o600)
+        write_out(out, json.dumps(to_json(found), indent=2) + "\n", mode=0o600)
     if format is Format.JSON:
         print_json(to_json(found))
     else:
@@ -94,11 +102,11 @@ def up(
     format: FormatOption = Format.TEXT,
 ) -> int:
     """Plan, apply, verify and report. Changes nothing when nothing has to change."""
-    from rfdata import apply, files
+    from rfdata import apply
 
-    config, target = options(context).open()
+    config, target = options(context).open_to_change()
     with (
-        files.lock(config.directory / LOCK, purpose="rfdata up"),
+        alone(config, "rfdata up"),
         activity("up", verbose=verbose) as progress,
     ):
         kept = plan.absolute() if plan else None
@@ -112,8 +120,8 @@ def up(
         progress("verifying")
         from rfdata import verify
 
-        report = verify.record(config, verify.judge(config, done.facts))
-        paths = verify.write_reports(config, report)
+        report = verify.record(done.config, verify.judge(done.config, done.facts))
+        paths = verify.write_reports(done.config, report)
     if format is Format.JSON:
         from rfdata.report.build import to_json
 
@@ -134,13 +142,13 @@ def down(
     format: FormatOption = Format.TEXT,
 ) -> None:
     """Stop the servers; all data stays."""
-    from rfdata import apply, files
+    from rfdata import apply
 
-    config, target = options(context).open()
+    config, target = options(context).open_to_change()
     if not yes:
         _ask(f"Stop the servers of {config.settings.deployment.name}? Their data stays.")
     with (
-        files.lock(config.directory / LOCK, purpose="rfdata down"),
+        alone(config, "rfdata down"),
         activity("down", verbose=verbose) as progress,
     ):
         stopped = apply.stop(config, target, progress)

@@ -72,7 +72,9 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        return _say(f"the system refused: {error}", "", FAILED_CHANGE)
+        return _say(
+            f"the system refused: {error}", "mend that, then run the same again", FAILED_CHANGE
+        )
     except Exception as error:  # noqa: BLE001 - the edge: a person gets a sentence, never a traceback
         return _translate(error)
     if result == INTERRUPTED:  # Typer makes an exit code of Ctrl-C and says nothing
@@ -84,6 +86,9 @@ def _translate(error: Exception) -> int:
     shown = getattr(error, "format_message", None)
     if shown is not None:
         context = getattr(error, "ctx", None)
+        if context is not None and shown() == context.get_help():  # a verb was left out
+            typer.echo(shown(), err=True)
+            return BAD_USAGE
         hint = f"{context.command_path} --help" if context is not None else "rfdata --help"
         return _say(shown(), hint, BAD_USAGE)
     if os.environ.get("RFDATA_DEBUG"):

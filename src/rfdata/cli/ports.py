@@ -12,7 +12,6 @@ from rfdata.init import ChoosePort
 from rfdata.targets.native import ports
 
 HIGHEST_TRIED = 200
-PRIVILEGED = 1024
 
 
 def chooser(asked: Mapping[str, int] | None) -> ChoosePort:
@@ -47,11 +46,14 @@ def _ask(server: str, free: int) -> int:
 
 def _require(server: str, port: int) -> None:
     if not 1 <= port <= 65535:
-        raise UsageError(f"port {port} ({server}): ports go from 1 to 65535")
-    if port < PRIVILEGED and not ports.may_use_privileged():
         raise UsageError(
-            f"port {port} ({server}) needs a right that this user lacks",
-            hint=f"choose one from {PRIVILEGED} up, or run as root",
+            f"port {port} ({server}) is impossible",
+            hint="ports go from 1 to 65535: name a free one",
+        )
+    if port < (lowest := ports.first_allowed()):
+        raise UsageError(
+            f"port {port} ({server}) needs a right that the servers' users lack",
+            hint=f"choose one from {lowest} up",
         )
     if (holder := ports.holder(port)) is not None:
         raise UsageError(f"port {port} ({server}) is busy: {holder}", hint="name a free one")

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rfdata.cli.options import Format, FormatOption, options, print_json
+from rfdata.cli.options import (
+    Format,
+    FormatOption,
+    options,
+    print_json,
+    require_writable,
+    write_out,
+)
 from rfdata.cli.progress import activity
 
 if TYPE_CHECKING:
@@ -18,7 +25,11 @@ ATTEST_DAYS = 90
 LONGEST_DAYS = 366
 REPORT_FORMATS = ("text", "json", "markdown", "junit", "html")
 
-checks_app = typer.Typer(help="What the checks are.", no_args_is_help=True)
+checks_app = typer.Typer(
+    help="What the checks are.",
+    epilog="Example: rfdata checks show postgres.checksums",
+    no_args_is_help=True,
+)
 
 ByOption = Annotated[str, typer.Option("--by", help="The person's full name.")]
 NoteOption = Annotated[str, typer.Option("--note", help="What was looked at, or why.")]
@@ -31,7 +42,7 @@ def register(app: typer.Typer) -> None:
         report
     )
     app.command(
-        epilog='Example: rfdata attest 9.24 --by "Ada Lovelace" --note "rotation agreed, ticket 17"'
+        epilog='Example: rfdata attest 9.26 --by "Ada Lovelace" --note "looked at the vault, ticket 17"'
     )(attest)
     app.command(
         epilog='Example: rfdata waive 8.1 --by "Ada Lovelace" --note "shared test host" --days 14'
@@ -79,7 +90,6 @@ def report(
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of stdout.")] = None,
 ) -> int:
     """Show the last verification again, from evidence; the servers aren't asked."""
-    from rfdata import files
     from rfdata import verify as proof
     from rfdata.errors import UsageError
     from rfdata.report import render
@@ -88,6 +98,7 @@ def report(
         raise UsageError(
             f"--format {format}: no such format", hint=f"one of {', '.join(REPORT_FORMATS)}"
         )
+    require_writable(out)
     found = proof.last(_config(context))
     if format == "text" and out is None:
         from rfdata.cli import show
@@ -98,13 +109,13 @@ def report(
         if out is None:
             typer.echo(text, nl=False)
         else:
-            files.write(out.absolute(), text)
+            write_out(out, text)
     return proof.exit_code(found)
 
 
 def attest(
     context: typer.Context,
-    line: Annotated[str, typer.Argument(help="The line, for example 9.24.")],
+    line: Annotated[str, typer.Argument(help="The line, for example 9.26.")],
     by: ByOption,
     note: NoteOption,
     days: Annotated[int, typer.Option(help="For how many days; 0: as the line says.")] = 0,
@@ -198,10 +209,16 @@ def _state(
     from rfdata import verify as proof
     from rfdata.errors import UsageError
 
-    if not by.strip() or not note.strip():
-        raise UsageError("--by and --note say who and why; neither may be empty")
+    for option, words in (("--by", by), ("--note", note)):
+        if not words.strip() or not words.isprintable():
+            raise UsageError(
+                f"{option} is {'not one line of plain text' if words.strip() else 'empty'}",
+                hint="--by is the person's full name, --note what was looked at, or why",
+            )
     if not 1 <= days <= LONGEST_DAYS:
-        raise UsageError(f"--days {days}: between 1 and {LONGEST_DAYS}")
+        raise UsageError(
+            f"--days {days} is impossible", hint=f"name a number of days from 1 to {LONGEST_DAYS}"
+        )
     statement = proof.state(
         _config(context), kind, line, by.strip(), note.strip(), timedelta(days=days)
     )

@@ -7,7 +7,11 @@ import typer
 from rfdata.cli.options import Format, FormatOption, print_json
 from rfdata.cli.progress import activity
 
-app = typer.Typer(help="The server programs: PostgreSQL 16 and Redis 7.", no_args_is_help=True)
+app = typer.Typer(
+    help="The server programs: PostgreSQL 16 and Redis 7.",
+    epilog="Example: rfdata runtime show",
+    no_args_is_help=True,
+)
 
 
 @app.command(epilog="Example: rfdata runtime install")

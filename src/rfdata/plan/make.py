@@ -52,7 +52,7 @@ def _steps(config: Config, desired: Desired, facts: Facts) -> list[Step]:
             files=written | _written(prepared),
             certificate=any(isinstance(step.action, IssueCertificate) for step in prepared),
         )
-        brought_up = servers.bring_up(desired, facts, server, changed)
+        brought_up = servers.bring_up(config, desired, facts, server, changed)
         lanes += _in("servers", server, (*prepared, *brought_up))
     inside = _in("inside", "postgres", servers.inside(config, facts))
     changing = bool(place or lanes or inside)

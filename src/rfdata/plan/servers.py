@@ -78,10 +78,14 @@ def _limits_text(limits: Limits | None) -> str:
     return f"{limits.cpus or 'all'} CPUs, {memory}{kept}"
 
 
-def bring_up(desired: Desired, facts: Facts, server: Server, changed: Changed) -> Iterator[Step]:
+def bring_up(
+    config: Config, desired: Desired, facts: Facts, server: Server, changed: Changed
+) -> Iterator[Step]:
     """Start what is stopped; reload or restart what runs and is not as desired."""
     if not running(facts, server):
         yield _start(server, desired.limits.get(server))
+    elif _elsewhere(config, facts, server):
+        yield _restart(server, "it listens on another port than the configured one")
     elif server == "postgres":
         yield from _postgres(desired, facts, changed)
     else:
@@ -91,10 +95,12 @@ def bring_up(desired: Desired, facts: Facts, server: Server, changed: Changed) -
 def inside(config: Config, facts: Facts) -> Iterator[Step]:
     """Roles, database, extensions and rights.
 
-    What is inside a stopped server can't be seen: once it runs, a second plan follows.
+    What is inside a stopped server, or one at another port, can't be seen: once it runs as it
+    should, a second plan follows.
     """
     if running(facts, "postgres"):
-        yield from roles.steps(config, facts.postgres)
+        if not _elsewhere(config, facts, "postgres"):
+            yield from roles.steps(config, facts.postgres)
     elif not facts.host.data["postgres"].value.exists:
         yield from roles.steps(config, None)
 
@@ -155,6 +161,17 @@ def _postgres(desired: Desired, facts: Facts, changed: Changed) -> Iterator[Step
         or facts.postgres.config_errors.value
     ):
         yield _reload("postgres", "takes up settings, access rules and certificates", lines)
+
+
+def _elsewhere(config: Config, facts: Facts, server: Server) -> bool:
+    """Whether nobody listens on a running server's configured port: it still has an older one."""
+    settings = config.settings
+    port = {
+        "postgres": settings.postgres.port,
+        "redis": settings.redis.port,
+        "redis-durable": settings.redis_durable.port,
+    }[server]
+    return all(listener.port != port for listener in facts.host.listeners.value)
 
 
 def _stale(facts: Facts, server: Server) -> bool:
