@@ -44,7 +44,7 @@ up: ready ## install what is missing, bring the layer up in ./deployment, verify
 
 .PHONY: down
 down: ready ## stop the layer; its data stays
-	@$(RFDATA) -C '$(DEPLOYMENT)' down
+	@$(RFDATA) -C '$(DEPLOYMENT)' down --yes
 
 .PHONY: check
 check: dev ## format, lint, strict types, generated docs current

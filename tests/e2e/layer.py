@@ -231,6 +231,15 @@ class Deployment:
     def state(self) -> Path:
         return self.places.state
 
+    @property
+    def state_path(self) -> Path:
+        """The same from the file alone, which may be wrong elsewhere."""
+        text = (
+            self.toml.read_text(encoding="utf-8", errors="replace") if self.toml.is_file() else ""
+        )
+        match = re.search(r'^state = "(/[^"]*)"', text, re.M)
+        return Path(match[1]) if match else self.directory / "var"
+
     def pids(self) -> dict[str, identity.Running | None]:
         """The servers' processes, told apart from later ones with the same number."""
         return {home.server: identity.running(home) for home in self.places.homes}
@@ -389,7 +398,7 @@ def deployment(directory: Path, *options: str, name: str | None = None) -> Itera
 
 def take_away(found: Deployment) -> None:
     """`down`, the state folder that init chose, and whatever process is left of it."""
-    state = _state_of(found)
+    state = found.state_path
     with suppress(subprocess.TimeoutExpired):
         call("-C", found.directory, "down", "--yes", code=None)
     left = processes_of(found.directory, state)
@@ -399,13 +408,6 @@ def take_away(found: Deployment) -> None:
     if state.parent == STATES and re.fullmatch(r"t\d+-\d+-.*", state.name) and state.exists():
         shutil.rmtree(state)
     make_removable(found.directory)
-
-
-def _state_of(found: Deployment) -> Path:
-    """From the file itself: it may be broken on purpose by now."""
-    text = found.toml.read_text(encoding="utf-8", errors="replace") if found.toml.exists() else ""
-    match = re.search(r'^state = "(/[^"]*)"', text, re.M)
-    return Path(match[1]) if match else found.directory / "var"
 
 
 def make_removable(folder: Path) -> None:

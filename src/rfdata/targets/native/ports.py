@@ -49,7 +49,17 @@ def holder(port: int) -> str | None:
     if not found:
         return "a program of another user"
     first = min(found)
-    return f"{program(first) or 'a program'} (process {first})"
+    return f"{_called(first)} (process {first})"
+
+
+def _called(pid: int) -> str:
+    """What a process calls itself: Debian's redis-server is a link to another program's file."""
+    try:
+        title = (PROC / str(pid) / "cmdline").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "a program"
+    words = title.replace("\0", " ").split()
+    return Path(words[0]).name.rstrip(":") if words else program(pid) or "a program"
 
 
 def may_use_privileged() -> bool:
