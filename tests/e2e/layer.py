@@ -27,7 +27,6 @@ import psycopg
 import redis
 from rfdata.config import env as dotenv
 from rfdata.config.load import load
-from rfdata.init import set_value
 from rfdata.model.facts import Server
 from rfdata.targets.native import identity
 from rfdata.targets.native.layout import Layout, layout
@@ -204,7 +203,8 @@ class Deployment:
     def set(self, section: str, key: str, value: str) -> None:
         """Change one value of rfdata.toml, as an editor would."""
         before = self.toml.read_text(encoding="utf-8")
-        after = set_value(before, section, key, value)
+        line = rf"(^\[{re.escape(section)}\].*?^{re.escape(key)} = )(\[[^\]]*\]|\"[^\"]*\"|\S+)"
+        after = re.sub(line, lambda found: found[1] + value, before, count=1, flags=re.M | re.S)
         assert after != before, f"{section}.{key} is {value} already, or isn't there"
         self.toml.write_text(after, encoding="utf-8")
 

@@ -122,10 +122,10 @@ def attest(
     format: FormatOption = Format.TEXT,
 ) -> None:
     """Put a named person's word on a line that no program can decide."""
-    from rfdata.checklist import catalogue
+    from rfdata.checklist.decide import select
     from rfdata.errors import UsageError
 
-    found = catalogue.line(line)
+    [found] = select(catalogue.CHECKS, catalogue.LINES, line_ids=(line,)).lines
     if not found.attest:
         raise UsageError(
             f"line {line} is not decided by a person's word",
