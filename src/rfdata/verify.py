@@ -22,7 +22,7 @@ from rfdata.model.evidence import Statement
 from rfdata.model.fact import now
 from rfdata.model.facts import SERVERS, Facts
 from rfdata.model.verdict import Outcome, Report
-from rfdata.report.build import from_evidence, to_json
+from rfdata.report.build import from_evidence, to_evidence
 from rfdata.targets.deployment import evidence_folder
 
 UNREADABLE = 3
@@ -58,7 +58,7 @@ def record(config: Config, report: Report) -> Report:
     evidence = log.append(
         evidence_folder(config),
         "verified",
-        to_json(report),
+        to_evidence(report),
         by=log.author(),
         version=rfdata.__version__,
     )

@@ -91,7 +91,7 @@ def test_the_contract_to_the_letter(small: Report) -> None:
 def test_through_the_evidence_log(small: Report, tmp_path: Path) -> None:
     at = datetime(2026, 11, 22, tzinfo=UTC)
     evidence = log.append(
-        tmp_path / "evidence", "verified", build.to_json(small), by="a", version="0", at=at
+        tmp_path / "evidence", "verified", build.to_evidence(small), by="a", version="0", at=at
     )
     newest = log.newest(tmp_path / "evidence", "verified")
     assert newest is not None

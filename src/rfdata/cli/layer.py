@@ -199,9 +199,12 @@ def doctor(context: typer.Context, format: FormatOption = Format.TEXT) -> int:
 
 def agent(context: typer.Context) -> None:
     """Watch the servers: restart, poll health, rotate logs (started by `up`)."""
+    import gc
+
     from rfdata.config.load import load
     from rfdata.targets.native.agent import run_agent
 
+    gc.enable()
     run_agent(load(options(context).directory))
 
 

@@ -19,6 +19,7 @@ from rfdata.cli.options import (
 from rfdata.cli.progress import activity
 
 if TYPE_CHECKING:
+    from rfdata.checklist.line import Line
     from rfdata.config.load import Config
 
 ATTEST_DAYS = 90
@@ -122,10 +123,9 @@ def attest(
     format: FormatOption = Format.TEXT,
 ) -> None:
     """Put a named person's word on a line that no program can decide."""
-    from rfdata.checklist.decide import select
     from rfdata.errors import UsageError
 
-    [found] = select(catalogue.CHECKS, catalogue.LINES, line_ids=(line,)).lines
+    found = _line(line)
     if not found.attest:
         raise UsageError(
             f"line {line} is not decided by a person's word",
@@ -143,9 +143,7 @@ def waive(
     format: FormatOption = Format.TEXT,
 ) -> None:
     """Accept a line as it is: with an owner, a reason and an expiry."""
-    from rfdata.checklist import catalogue
-
-    _state(context, "waived", catalogue.line(line).id, by, note, days, format)
+    _state(context, "waived", _line(line).id, by, note, days, format)
 
 
 @checks_app.command("list", epilog="Example: rfdata checks list --format json")
@@ -176,8 +174,9 @@ def checks_show(
 ) -> None:
     """Why a check matters, what to do when it fails, which lines it decides."""
     from rfdata.checklist import catalogue
+    from rfdata.checklist.decide import select
 
-    item = catalogue.check(id).item
+    item = select(catalogue.CHECKS, catalogue.LINES, check_ids=(id,)).checks[0].item
     lines = catalogue.lines_of(id)
     if format is Format.JSON:
         print_json(
@@ -195,6 +194,14 @@ def checks_show(
     )
     for line in lines:
         typer.echo(f"  {line.id:<6} {line.text}")
+
+
+def _line(id: str) -> Line:
+    """Raises UsageError for a line that there isn't, naming what is near."""
+    from rfdata.checklist import catalogue
+    from rfdata.checklist.decide import select
+
+    return select(catalogue.CHECKS, catalogue.LINES, line_ids=(id,)).lines[0]
 
 
 def _state(
