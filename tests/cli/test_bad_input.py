@@ -1,569 +1,484 @@
-"""Whatever a person may get wrong: exit code, file, key and what to do about it; nothing is changed."""
+"""Whatever a person gets wrong: exit 2, what and where, what to do, no traceback, nothing changed."""
 
 from __future__ import annotations
 
+import fcntl
 import os
-import shutil
-import signal
-import socket
-import subprocess
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from time import sleep
 
 import pytest
+from tests.cli.program import rfdata, untouched
 from tests.e2e import layer
-from tests.e2e.layer import Deployment, Ended
 
+from rfdata.config.load import ENV, TOML
+from rfdata.init import Wish, init, set_value
 from rfdata.targets.native import ports
 
-ROOT = os.geteuid() == 0
+Deploy = Callable[..., Path]
+Ordinary = Callable[[], AbstractContextManager[None]]
+
+SAY = ("--by", "Ada Lovelace", "--note", "looked")
+READERS = (
+    ("plan",),
+    ("status",),
+    ("verify",),
+    ("report",),
+    ("certs", "show"),
+    ("evidence", "verify"),
+    ("evidence", "list"),
+)
+CHANGERS = (
+    ("up", "--yes"),
+    ("down", "--yes"),
+    ("certs", "renew"),
+    ("attest", "9.26", *SAY),
+    ("waive", "8.1", *SAY),
+    ("agent",),
+)
+EVERY_VERB = READERS + CHANGERS
 
 
-def refused(found: Deployment, *verb: str) -> Ended:
-    """Exit code 2, with what to do about it; and nothing is changed, nor begun elsewhere."""
-    began = found.state_path.exists()
-    with layer.nothing_changes(found.directory):
-        ended = found.rfdata(*verb, code=2)
-    assert found.state_path.exists() == began
-    assert ended.err.startswith("rfdata: ")
-    assert ended.out == ""
-    return ended
+def refused(directory: Path, *names: str, verbs: tuple[tuple[str, ...], ...] = EVERY_VERB) -> None:
+    """Each of these verbs refuses with these words, and leaves every file as it was."""
+    for verb in verbs:
+        with untouched(directory):
+            said = rfdata("-C", directory, *verb)
+        for name in names:
+            assert name in said.err, said
+        assert said.out == "", said
 
 
 # --- rfdata.toml
 
-WRONG_VALUES: dict[str, tuple[str, str, str]] = {
-    "postgres.port": ("postgres", "port", '"5432"'),
-    "postgres.port (none)": ("postgres", "port", "0"),
-    "postgres.port (too high)": ("postgres", "port", "65536"),
-    "postgres.port (negative)": ("postgres", "port", "-1"),
-    "postgres.host": ("postgres", "host", '"[::1]"'),
-    "postgres.host (an address of five parts)": ("postgres", "host", '"1.2.3.4.5"'),
-    "redis.host": ("redis", "host", '"a b"'),
-    "postgres.listen_addresses": ("postgres", "listen_addresses", '"127.0.0.1"'),
-    "postgres.networks.0": ("postgres", "networks", '["10.0.0.1/8"]'),
-    "postgres.max_connections": ("postgres", "max_connections", "1.5"),
-    "postgres.max_connections (none)": ("postgres", "max_connections", "0"),
-    "postgres.shared_buffers": ("postgres", "shared_buffers", '"6GB"'),
-    "postgres.shared_buffers (no unit)": ("postgres", "shared_buffers", "256"),
-    "postgres.shared_buffers (no number)": ("postgres", "shared_buffers", '"lots"'),
-    "postgres.effective_cache_size": ("postgres", "effective_cache_size", '"9GB"'),
-    "postgres.checkpoint_completion_target": ("postgres", "checkpoint_completion_target", "1.1"),
-    "postgres.log_statement": ("postgres", "log_statement", '"some"'),
-    "postgres.lock_timeout": ("postgres", "lock_timeout", '"-5s"'),
-    "postgres.statement_timeout": ("postgres", "statement_timeout", '"30d"'),
-    "postgres.database": ("postgres", "database", '"template1"'),
-    "postgres.database (letters)": ("postgres", "database", '"Größe"'),
-    "postgres.user": ("postgres", "user", '"postgres"'),
-    "postgres.user (letters)": ("postgres", "user", '"x\'; DROP TABLE y; --"'),
-    "redis.maxmemory": ("redis", "maxmemory", '"2GB"'),
-    "redis.maxmemory_policy": ("redis", "maxmemory_policy", '"always"'),
-    "redis_durable.appendfsync": ("redis_durable", "appendfsync", "true"),
-    "redis.limits": ("redis.limits", "memory_reservation", '"9GB"'),
-    "postgres.log.max_files": ("postgres.log", "max_files", "0"),
-    "deployment.name": ("deployment", "name", '"../../etc"'),
-    "deployment.profile": ("deployment", "profile", '"staging"'),
-    "deployment.target": ("deployment", "target", '"compose"'),
-    "native.state": ("native", "state", '"var"'),
-    "native.watch": ("native", "watch", '"cron"'),
-    "tls.certificate_days": ("tls", "certificate_days", "826"),
-    "tls.ca_days": ("tls", "ca_days", "36500"),
-    "health.interval": ("health", "interval", '"0s"'),
-    "verify.fact_timeout": ("verify", "fact_timeout", "5"),
+SETTINGS = {
+    "an unknown key": ("[postgres]\nshared_bufers = '1GB'\n", "postgres.shared_bufers"),
+    "an unknown section": ("[postgers]\n", "postgers"),
+    "a number for a text": ("[postgres]\nhost = 7\n", "postgres.host"),
+    "a text for a number": ("[redis]\nport = 'six'\n", "redis.port"),
+    "a bare number for a size": ("[redis]\nmaxmemory = 100\n", "redis.maxmemory"),
+    "a value for a section": ("redis = 1\n", "redis"),
+    "a port that there is not": ("[redis_durable]\nport = 65536\n", "redis_durable.port"),
+    "the same port twice": ("[redis]\nport = 5432\n", "postgres.port, redis.port"),
+    "more buffers than memory": (
+        "[postgres]\nshared_buffers = '9GB'\n",
+        "postgres.shared_buffers (9GB) is more than half of postgres.limits.memory (8GB)",
+    ),
+    "more cache than memory": (
+        "[postgres]\neffective_cache_size = '9GB'\n",
+        "postgres.effective_cache_size",
+    ),
+    "more keys than memory": ("[redis]\nmaxmemory = '1536MB'\n", "redis.maxmemory"),
+    "more reserved than allowed": (
+        "[redis.limits]\nmemory_reservation = '2GB'\n",
+        "redis.limits",
+    ),
+    "an address in brackets": ("[postgres]\nhost = '[::1]'\n", "without brackets"),
+    "a listener in brackets": ("[redis]\nlisten_addresses = ['[::1]']\n", "redis.listen_addresses"),
+    "a network that is none": ("[postgres]\nnetworks = ['10.0.0.1/8']\n", "postgres.networks"),
+    "a control character": ('[native]\nstate = "/a\\nb"\n', "native.state"),
+    "a certificate for ever": ("[tls]\ncertificate_days = 826\n", "tls.certificate_days"),
+    "a target to come": ("[deployment]\ntarget = 'compose'\n", "deployment.target"),
+    "half a line": ("[postgres\n", "line 1"),
+    "an escape sequence": ('"\\u001b[31m" = 1\n', "no such key"),
+    "no text at all": ("\0", "not valid TOML"),
 }
 
 
-@pytest.mark.parametrize("case", WRONG_VALUES)
-def test_a_wrong_value_is_named_with_file_and_key(ready: Deployment, case: str) -> None:
-    ready.set(*WRONG_VALUES[case])
-    said = refused(ready, "up", "--yes").err
-    assert str(ready.toml) in said
-    assert case.partition(" ")[0] in said
-    assert "->" in said
+@pytest.mark.parametrize("case", SETTINGS)
+def test_an_impossible_setting_is_refused_by_file_and_key(deploy: Deploy, case: str) -> None:
+    directory = deploy()
+    text, expected = SETTINGS[case]
+    (directory / TOML).write_text(text)
+    refused(directory, str(directory / TOML), expected)
 
 
-def test_two_servers_on_one_port_are_refused(ready: Deployment) -> None:
-    ready.set("redis", "port", str(ready.ports.postgres))
-    said = refused(ready, "up", "--yes").err
-    assert "postgres.port" in said
-    assert "redis.port" in said
+def test_what_is_wrong_is_shown_without_its_escape_sequences(deploy: Deploy) -> None:
+    directory = deploy()
+    (directory / TOML).write_text('"\\u001b[31m" = 1\n')
+    assert "\x1b" not in rfdata("-C", directory, "verify").said
 
 
-def test_every_wrong_value_is_named_at_once(ready: Deployment) -> None:
-    ready.set("postgres", "port", "0")
-    ready.set("redis", "port", "true")
-    ready.set("tls", "ca_days", "0")
-    said = refused(ready, "up", "--yes").err
-    assert all(key in said for key in ("postgres.port", "redis.port", "tls.ca_days"))
+@pytest.mark.parametrize("key", ["host", "listen_addresses"])
+def test_an_ipv6_address_without_brackets_is_fine(deploy: Deploy, key: str) -> None:
+    directory = deploy()
+    value = '"::1"' if key == "host" else '["::1"]'
+    text = (directory / TOML).read_text()
+    changed = re.sub(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.M)
+    assert changed.count("::1") > text.count("::1")
+    (directory / TOML).write_text(changed)
+    assert "0 records" in rfdata("-C", directory, "evidence", "verify", code=0).out
 
 
-UNKNOWN = {
-    "postgres.shared_bufers": "[postgres]\nshared_bufers = '1GB'\n",
-    "mysql": "[mysql]\nport = 3306\n",
-    "redis.limits.swap": "[redis.limits]\nswap = '1GB'\n",
-    "typo": "typo = 1\n",
-}
-
-
-@pytest.mark.parametrize("key", UNKNOWN)
-def test_an_unknown_key_is_refused_by_name(ready: Deployment, key: str) -> None:
-    ready.toml.write_text(UNKNOWN[key])
-    said = refused(ready, "up", "--yes").err
-    assert f"{ready.toml}: {key}: no such key" in said
-    assert "init --example" in said
-
-
-NOT_TOML = {
-    "no end of a string": b'[deployment]\nname = "x',
-    "a key twice": b"[postgres]\nport = 1\nport = 2\n",
-    "no TOML at all": b"port: 5432\n",
-    "not UTF-8": b'name = "M\xfcller"\n',
-    "zeros": b"\0\0\0\0",
-    "a byte order mark": b"\xef\xbb\xbf[postgres]\nport = 5432\n",
-    "deeper than anyone writes": b"a = " + b"[" * 5000 + b"]" * 5000,
-    "a number without end": b"[postgres]\nport = " + b"9" * 5000,
-    "a date for a number": b"[postgres]\nport = 1979-05-27\n",
-    "not a number": b"[postgres.limits]\ncpus = nan\nmemory='8GB'\nmemory_reservation='2GB'\n",
-    "endless": b"[postgres.limits]\ncpus = inf\nmemory='8GB'\nmemory_reservation='2GB'\n",
-}
-
-
-@pytest.mark.parametrize("case", NOT_TOML)
-def test_a_file_that_can_not_be_read_as_configuration_is_refused(
-    ready: Deployment, case: str
-) -> None:
-    ready.toml.write_bytes(NOT_TOML[case])
-    for verb in (("up", "--yes"), ("init",)):
-        said = refused(ready, *verb).err
-        assert "rfdata.toml" in said
-
-
-POSTGRES_SETTINGS = {
-    "no_such_setting": "no_such_setting = 1",
-    "random_page_cost": "random_page_cost = 'cheap'",
-    "work_mem": "work_mem = '1 furlong'",
-    "ssl": "ssl = false",
-    "hba_file": "hba_file = '/tmp/mine'",
-    "fsync": "fsync = false",
-}
-
-
-@pytest.mark.parametrize("name", POSTGRES_SETTINGS)
-def test_a_setting_that_postgresql_or_a_promise_refuses_is_named(
-    ready: Deployment, name: str
-) -> None:
-    text = ready.toml.read_text(encoding="utf-8")
-    entry = f"[postgres.settings]\n{POSTGRES_SETTINGS[name]}\n"
-    ready.toml.write_text(text.replace("[postgres.settings]", entry), encoding="utf-8")
-    said = refused(ready, "up", "--yes").err
-    assert name in said
-    assert "rfdata.toml" in said
-
-
-@pytest.mark.skipif(
-    ports.may_use_privileged(), reason="this machine lets everyone listen below 1024"
-)
-def test_a_privileged_port_is_refused_for_servers_without_the_right(ready: Deployment) -> None:
-    ready.set("postgres", "port", "543")
-    said = refused(ready, "up", "--yes").err
-    assert "postgres.port" in said
-    assert "543" in said
-    again = layer.call("-C", ready.directory, "init", "--force", "--redis-port=637", code=2)
-    assert "637" in again.err
+def test_a_privileged_port_is_refused(deploy: Deploy, tmp_path: Path) -> None:
+    """Also for root: the servers run as users of their own."""
+    lowest = ports.first_allowed()
+    if lowest <= 1:
+        pytest.skip("this system lets everyone listen on every port")
+    directory, port = deploy(), str(lowest - 1)
+    text = set_value((directory / TOML).read_text(), "redis", "port", port)
+    (directory / TOML).write_text(text)
+    verbs = (("plan",), ("up", "--yes"))
+    refused(directory, "redis.port", port, f"from {lowest} up", verbs=verbs)
+    fresh = tmp_path / "fresh"
+    said = rfdata("-C", fresh, "init", f"--redis-port={port}")
+    assert f"port {port} (redis)" in said.err
+    assert not fresh.exists()
 
 
 # --- .env
 
-
-def spoil(found: Deployment, name: str, line: str) -> None:
-    lines = found.env_file.read_text(encoding="utf-8").splitlines()
-    changed = [line if each.startswith(f"{name}=") else each for each in lines]
-    found.env_file.write_text("\n".join(changed) + "\n", encoding="utf-8")
+Damage = Callable[[Path], object]
 
 
-WRONG_ENV = {
-    "a password over two lines": "POSTGRES_PASSWORD='first\nsecond'",
-    "a tab in a password": "POSTGRES_PASSWORD='first\tsecond'",
-    "a quote that never ends": "POSTGRES_PASSWORD='first",
-    "a quote in quotes": 'POSTGRES_PASSWORD="a"b"',
-    "set twice": "POSTGRES_PASSWORD=a\nPOSTGRES_PASSWORD=b",
-    "no value": "POSTGRES_PASSWORD=",
-    "no name": "=secret",
-    "not there": "# nothing",
-    "no assignment": "POSTGRES_PASSWORD secret",
+def append(text: str) -> Damage:
+    def write(path: Path) -> None:
+        with path.open("a") as stream:
+            stream.write(text)
+
+    return write
+
+
+def replace(pattern: str, by: str) -> Damage:
+    return lambda path: path.write_text(re.sub(pattern, by, path.read_text(), flags=re.M))
+
+
+SECRETS: dict[str, tuple[Damage, tuple[str, ...]]] = {
+    "missing": (lambda path: path.unlink(), ("is missing", "rfdata init")),
+    "readable by all": (lambda path: path.chmod(0o644), ("0644", "chmod 600")),
+    "readable by the group": (lambda path: path.chmod(0o640), ("0640", "chmod 600")),
+    "a folder": (lambda path: (path.unlink(), path.mkdir()), ("is a folder",)),
+    "a password over two lines": (
+        replace(r"^(REDIS_PASSWORD)=.*", r"\1='one\ntwo'"),
+        ("REDIS_PASSWORD", "line "),
+    ),
+    "a password with a return": (
+        replace(r"^(REDIS_PASSWORD)=.*", "\\1='one\rtwo'"),
+        ("REDIS_PASSWORD", "control character"),
+    ),
+    "a password left empty": (
+        replace(r"^(POSTGRES_BACKUP_PASSWORD)=.*", r"\1="),
+        ("POSTGRES_BACKUP_PASSWORD", "rfdata init"),
+    ),
+    "a password twice": (append("REDIS_PASSWORD=other\n"), ("REDIS_PASSWORD is set twice",)),
+    "not variables": (append("hello\n"), ("NAME=value",)),
+    "not text": (lambda path: path.write_bytes(b"\xff\xfe"), ("not UTF-8",)),
 }
 
 
-@pytest.mark.parametrize("case", WRONG_ENV)
-def test_a_wrong_line_in_env_is_named_without_its_value(ready: Deployment, case: str) -> None:
-    spoil(ready, "POSTGRES_PASSWORD", WRONG_ENV[case])
-    said = refused(ready, "up", "--yes").err
-    assert ".env" in said
-    assert "POSTGRES_PASSWORD" in said or "line " in said
-    assert "->" in said
-    assert "first" not in said
-    assert "second" not in said
+@pytest.mark.parametrize("case", SECRETS)
+def test_bad_secrets_are_refused_and_never_shown(deploy: Deploy, case: str) -> None:
+    directory = deploy()
+    damage, expected = SECRETS[case]
+    secret = re.search(r"^REDIS_PASSWORD=(.*)$", (directory / ENV).read_text(), re.M)
+    assert secret
+    damage(directory / ENV)
+    refused(directory, str(directory / ENV), *expected)
+    assert secret[1] not in rfdata("-C", directory, "verify").said
 
 
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
-def test_env_that_others_can_read_is_refused_with_the_command_that_mends_it(
-    ready: Deployment, mode: int
+# --- the directory
+
+
+def test_what_is_no_deployment_is_named_with_what_makes_one(tmp_path: Path) -> None:
+    refused(tmp_path, str(tmp_path / TOML), "is missing", "rfdata init")
+    refused(tmp_path / "nowhere", "nowhere", "rfdata init")
+    file = tmp_path / "file"
+    file.touch()
+    refused(file, f"{file} is not a folder", "-C")
+    with untouched(tmp_path):
+        assert f"{file} is not a folder" in rfdata("-C", file, "init").err
+
+
+@pytest.mark.parametrize("left", [(TOML,), (ENV,), (".gitignore",), (TOML, ".gitignore")])
+def test_a_half_finished_init_is_named_and_the_next_one_completes_it(
+    deploy: Deploy, left: tuple[str, ...]
 ) -> None:
-    ready.env_file.chmod(mode)
-    for verb in (("up", "--yes"), ("verify",), ("status",)):
-        said = refused(ready, *verb).err
-        assert str(ready.env_file) in said
-        assert f"{mode:04o}" in said
-        assert "chmod 600" in said
+    directory = deploy()
+    for path in sorted(directory.iterdir()):
+        if path.is_dir():
+            path.rmdir()
+        elif path.name not in left:
+            path.unlink()
+    missing = ENV if TOML in left else TOML
+    refused(directory, f"{directory / missing} is missing", "rfdata init")
+    rfdata("-C", directory, "init", code=0)
+    assert "0 records" in rfdata("-C", directory, "evidence", "verify", code=0).out
+    for name in (TOML, ENV, ".env.example", ".env.production.template", "certs", "migrations"):
+        assert (directory / name).exists()
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"POSTGRES_PASSWORD=\0\n"])
-def test_env_that_is_no_text_is_refused(ready: Deployment, content: bytes) -> None:
-    ready.env_file.write_bytes(content)
-    assert ".env" in refused(ready, "up", "--yes").err
+FILES = ("certs", "migrations", TOML, ENV, ".env.example", ".gitignore")
 
 
-# --- what is missing, half there, or not what it should be
-
-
-@pytest.mark.parametrize("verb", ["plan", "up", "down", "status", "verify", "report", "certs show"])
-def test_a_directory_that_is_no_deployment_is_told_to_init(tmp_path: Path, verb: str) -> None:
-    with layer.nothing_changes(tmp_path):
-        for folder in (tmp_path, tmp_path / "nowhere"):
-            ended = layer.call("-C", folder, *verb.split(), code=2)
-            assert "rfdata.toml is missing" in ended.err
-            assert "rfdata init" in ended.err
-
-
-def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    for verb in ("init", "up"):
-        assert "file" in layer.call("-C", tmp_path / "file", verb, code=2).err
-        layer.call("-C", tmp_path / "file" / "below", verb, code=2)
-
-
-@pytest.mark.parametrize("name", ["rfdata.toml", ".env"])
-def test_a_folder_in_the_place_of_a_file_is_refused(ready: Deployment, name: str) -> None:
-    (ready.directory / name).unlink()
-    (ready.directory / name).mkdir()
-    for verb in (("up", "--yes"), ("init",)):
-        assert name in refused(ready, *verb).err
-
-
-@pytest.mark.parametrize(
-    "name",
-    [".env", ".env.example", ".env.production.template", ".gitignore", "certs", "migrations"],
-)
-def test_init_completes_what_it_had_not_finished(ready: Deployment, name: str) -> None:
-    gone = ready.directory / name
-    secrets, before = ready.secrets, layer.tree(ready.directory)
-    if gone.is_dir():
-        gone.rmdir()
+@pytest.mark.parametrize("name", FILES)
+def test_init_names_what_stands_in_the_place_of_a_file_or_folder(tmp_path: Path, name: str) -> None:
+    directory = tmp_path / "deployment"
+    directory.mkdir()
+    if name in ("certs", "migrations"):
+        (directory / name).touch()
     else:
-        gone.unlink()
-    if name == ".env":
-        assert ".env is missing" in refused(ready, "up", "--yes").err
-    ready.rfdata("init")
-    after = layer.tree(ready.directory)
-    assert set(after) == set(before)
-    if name == ".env":
-        assert gone.stat().st_mode & 0o777 == 0o600
-        assert all(len(secret) == 43 for secret in ready.secrets.values())
-    else:
-        assert ready.secrets == secrets
-        assert after == before
+        (directory / name).mkdir()
+    with untouched(tmp_path):
+        assert str(directory / name) in rfdata("-C", directory, "init").err
 
 
-def test_init_again_changes_nothing(ready: Deployment) -> None:
-    with layer.nothing_changes(ready.directory):
-        shown = ready.rfdata("init", "--format", "json").json
-    assert {entry["outcome"] for entry in shown} == {"unchanged"}
-
-
-def test_init_keeps_what_a_person_changed_and_force_keeps_a_copy(ready: Deployment) -> None:
-    mine = "# mine\n" + ready.toml.read_text(encoding="utf-8")
-    ready.toml.write_text(mine, encoding="utf-8")
-    secrets = ready.secrets
-    ready.rfdata("init")
-    assert ready.toml.read_text(encoding="utf-8") == mine
-    ready.rfdata("init", "--force", *ready.ports.options)
-    assert (ready.directory / "rfdata.toml.bak").read_text(encoding="utf-8") == mine
-    assert "# mine" not in ready.toml.read_text(encoding="utf-8")
-    assert ready.secrets == secrets
-
-
-def test_an_init_that_was_killed_is_completed_by_the_next(tmp_path: Path) -> None:
-    options = ("init", "--name", layer.name_for_tests(), *layer.reserve_ports().options)
-    for number in range(12):
-        folder = tmp_path / str(number)
-        with subprocess.Popen(
-            (layer.RFDATA, "-C", folder, *options), stdout=subprocess.DEVNULL
-        ) as process:
-            sleep(0.10 + number * 0.02)
-            process.send_signal(signal.SIGKILL)
-        layer.call("-C", folder, *options)
-        found = Deployment(folder, layer.Ports(0, 0, 0, 0))
-        assert all(len(secret) == 43 for secret in found.secrets.values())
-        assert found.env_file.stat().st_mode & 0o777 == 0o600
-        shown = found.rfdata("init", "--format", "json").json
-        assert {entry["outcome"] for entry in shown} == {"unchanged"}
-        assert not list(folder.rglob("*.rfdata-new"))
-
-
-GARBAGE = {
-    "garbage": b"\x00\xff garbage \n more\n",
-    "another program's": b'{"log": "something else"}\n',
-    "empty lines": b"\n\n\n",
-}
-
-
-@pytest.mark.parametrize("case", GARBAGE)
-def test_a_corrupt_evidence_file_is_refused_by_every_verb_that_reads_it(
-    ready: Deployment, case: str
-) -> None:
-    (ready.directory / "evidence").mkdir(mode=0o700)
-    ready.evidence_log.write_bytes(GARBAGE[case])
-    for verb in (("up", "--yes"), ("verify",), ("status",), ("plan",), ("report",)):
-        said = refused(ready, *verb).err
-        assert "evidence.jsonl, line 1" in said
-        assert "evidence verify" in said
-    ready.rfdata("evidence", "verify", code=1)
-
-
-def test_an_evidence_folder_that_is_none_is_refused(ready: Deployment) -> None:
-    (ready.directory / "evidence").write_text("")
-    assert "evidence" in refused(ready, "up", "--yes").err
-
-
-# --- the machine is not as expected
-
-
-def test_a_port_taken_since_init_is_named_and_the_next_run_goes_on(ready: Deployment) -> None:
-    with socket.socket() as busy:
-        busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        busy.bind(("127.0.0.1", ready.ports.redis))
-        busy.listen()
-        ended = ready.rfdata("up", "--yes", code=(2, 3, 4))
-        assert str(ready.ports.redis) in ended.err
-        assert "listen" in ended.err or "busy" in ended.err
-    layer.assert_all_good(ready.up())
-
-
-def test_the_state_of_another_deployment_is_not_touched(ready: Deployment, tmp_path: Path) -> None:
-    ready.rfdata("up", "--yes")
-    copy = Deployment(tmp_path / "copy", ready.ports)
-    shutil.copytree(ready.directory, copy.directory, ignore=lambda *_: ["var", "reports"])
-    if not ROOT:
-        copy.set("native", "state", f'"{ready.state}"')
-    before = ready.pids()
-    for verb in (("up", "--yes"), ("plan",), ("verify",), ("down", "--yes"), ("certs", "renew")):
-        said = refused(copy, *verb).err
-        assert str(ready.directory) in said
-        assert "native.state" in said
-    assert ready.pids() == before
-    layer.assert_all_good(ready.verify())
-
-
-def test_a_data_folder_that_holds_something_else_is_left_alone(ready: Deployment) -> None:
-    data = ready.state_path / "postgres" / "data"
-    data.mkdir(parents=True)
-    (data / "thesis.txt").write_text("years of work")
-    for folder in (ready.state_path, ready.state_path / "postgres", data):
-        folder.chmod(0o755)
-    ended = ready.rfdata("up", "--yes", code=(2, 4))
-    assert str(data) in ended.err
-    assert (data / "thesis.txt").read_text() == "years of work"
-    assert [path.name for path in data.iterdir()] == ["thesis.txt"]
-
-
-@pytest.mark.skipif(not ROOT, reason="root's servers run as other users")
-def test_a_state_folder_that_the_servers_can_not_reach_is_refused(
-    ready: Deployment, tmp_path: Path
-) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
-    ready.set("native", "state", f'"{closed}/state"')
-    said = refused(ready, "up", "--yes").err
-    assert str(tmp_path.parents[0]) in said or "closed" in said
-    assert "native.state" in said
-    assert list(closed.iterdir()) == []
-
-
-def test_a_place_where_nobody_may_write_is_named(ready: Deployment, tmp_path: Path) -> None:
-    closed = Path("/proc/rfdata") if ROOT else tmp_path / "closed"
-    if not ROOT:
-        closed.mkdir()
-        closed.chmod(0o500)
-    ended = layer.call("-C", closed / "deployment", "init", code=(2, 4))
-    assert str(closed) in ended.err
-    ready.set("native", "state", f'"{closed}/state"')
-    ended = ready.rfdata("up", "--yes", code=(2, 4))
-    assert str(closed) in ended.err
-
-
-def test_a_disk_that_is_full_breaks_nothing(ready: Deployment) -> None:
-    """A limit on the size of files stands in for it: writing fails half-way, in the same places."""
-    limited = subprocess.run(
-        (
-            "prlimit",
-            "--fsize=3000000",
-            str(layer.RFDATA),
-            "-C",
-            str(ready.directory),
-            "up",
-            "--yes",
-        ),
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
+def test_a_file_where_the_evidence_should_be_is_named(deploy: Deploy) -> None:
+    directory = deploy()
+    (directory / "evidence").touch()
+    verbs = (
+        *(v for v in READERS if v != ("plan",)),
+        ("attest", "9.26", *SAY),
+        ("waive", "8.1", *SAY),
     )
-    assert limited.returncode == 4, limited.stderr
-    assert "Traceback" not in limited.stderr
-    assert "rfdata up" in limited.stderr
-    layer.assert_all_good(ready.up())
-    assert ready.plan() == []
+    refused(directory, str(directory / "evidence"), verbs=verbs)
 
 
-# --- names and paths that are fine
+def test_a_folder_where_the_lock_should_be_is_named(deploy: Deploy) -> None:
+    directory = deploy()
+    (directory / ".lock").mkdir()
+    refused(directory, str(directory / ".lock"), verbs=(("up", "--yes"), ("down", "--yes")))
 
 
-def test_spaces_and_letters_of_the_world_in_every_path_work(tmp_path: Path) -> None:
-    with layer.deployment(tmp_path / "Müllers Daten (日本) & Söhne") as found:
-        if ROOT:
-            odd = found.state_path.with_name(f"{found.state_path.name} Größe, 数 'x'")
-            found.set("native", "state", f'"{odd}"')
-        layer.assert_all_good(found.up())
-        layer.assert_all_good(found.verify())
-        assert found.plan() == []
-        with found.connect() as connection, found.redis() as client:
-            assert connection.execute("SELECT 1").fetchone() == (1,)
-            assert client.ping()
-        found.rfdata("status")
-        found.rfdata("certs", "renew")
-        found.rfdata("down", "--yes")
-        layer.assert_all_good(found.up())
-
-
-def test_servers_on_ipv6_addresses_work(tmp_path: Path) -> None:
-    if not has_ipv6():
-        pytest.skip("this machine has no ::1")
-    with layer.deployment(tmp_path / "deployment") as found:
-        for section in ("postgres", "redis", "redis_durable"):
-            found.set(section, "host", '"::1"')
-            found.set(section, "listen_addresses", '["::1"]')
-        found.rfdata("up", "--yes", code=(0, 3))
-        # From which network a client comes can only be tried on 127.0.0.0/8.
-        untried = {"probe.postgres_foreign_network_refused"}
-        _, checks = layer.outcomes(found.verify(code=(0, 3)))
-        assert {c for c, outcome in checks.items() if outcome not in layer.GOOD} <= untried
-        assert "@[::1]:" in found.env["DATABASE_URL"]
-        assert found.plan() == []
-        with found.connect() as connection, found.redis() as client:
-            assert connection.execute("SELECT 1").fetchone() == (1,)
-            assert client.ping()
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
-@pytest.mark.parametrize(
-    "name", ["a\nb", "a'b\"c", "x" * 200, "-C", "a;b $(c) `d`", "a%20b", "a#b?c"]
-)
-def test_a_strange_directory_works_or_is_refused(tmp_path: Path, name: str) -> None:
-    folder = tmp_path / name
-    options = ("--name", layer.name_for_tests(), *layer.reserve_ports().options)
-    ended = layer.call("-C", folder, "init", *options, code=(0, 2))
-    if ended.code == 0:
-        found = Deployment(folder, layer.Ports(0, 0, 0, 0))
-        assert found.env["TLS_CA_FILE"] == str(folder / "certs" / "ca.crt")
-        found.rfdata("plan")
-    else:
-        assert not folder.exists()
-
-
-# --- the command line itself
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("nonsense",),
-        ("up", "--nonsense"),
-        ("-C",),
-        ("verify", "--section", "nine"),
-        ("verify", "--format", "yaml"),
-        ("checks",),
-        ("attest",),
-        ("evidence", "list", "--last", "many"),
-        ("init", "--profile", "staging"),
-        ("init", "--target", "compose"),
-        ("init", "--name", "Not A Name"),
-        ("init", "--postgres-port", "70000"),
-        ("init", "--postgres-port", "-1"),
-        ("init", "--postgres-port=9009", "--redis-port=9009"),
-    ],
-    ids=" ".join,
-)
-def test_a_wrong_command_line_is_refused_with_help(
-    tmp_path: Path, arguments: tuple[str, ...]
+@pytest.mark.parametrize("name", [TOML, ENV])
+def test_a_file_that_we_may_not_read_is_named(
+    open_place: Path, ordinary: Ordinary, name: str
 ) -> None:
-    with layer.nothing_changes(tmp_path):
-        ended = layer.call(*arguments, code=2, cwd=tmp_path)
-    assert ended.said.strip()
+    directory = open_place / "deployment"
+    init(directory, Wish(), lambda server, usual: usual)
+    for path in directory.iterdir():
+        if path.name != ENV:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+    (directory / name).chmod(0 if os.geteuid() else 0o600)
+    before = layer.tree(directory, leave_out=()) if os.geteuid() == 0 else {}
+    with ordinary():
+        for verb in EVERY_VERB:
+            said = rfdata("-C", directory, *verb)
+            assert f"{directory / name}: not allowed to read it" in said.err, said
+    assert not before or layer.tree(directory, leave_out=()) == before
+    (directory / name).chmod(0o600)
 
 
-@pytest.mark.parametrize("verb", ["migrate", "backup", "restore", "drill", "render", "serve"])
-def test_a_verb_that_comes_later_says_so_and_does_nothing(tmp_path: Path, verb: str) -> None:
-    with layer.nothing_changes(tmp_path):
-        ended = layer.call(verb, "anything", "--at", "all", code=2, cwd=tmp_path)
-    assert "pending" in ended.err
+def test_evidence_that_we_may_not_read_is_named(open_place: Path, ordinary: Ordinary) -> None:
+    with ordinary():
+        directory = open_place / "deployment"
+        if os.geteuid() != 0 and os.getuid() == 0:
+            os.seteuid(0)
+            open_place.chmod(0o777)
+            os.seteuid(65534)
+        init(directory, Wish(), lambda server, usual: usual)
+        rfdata("-C", directory, "attest", "9.26", *SAY, code=0)
+        (directory / "evidence").chmod(0)
+        try:
+            for verb in (("verify",), ("report",), ("evidence", "verify"), ("waive", "8.1", *SAY)):
+                assert str(directory / "evidence") in rfdata("-C", directory, *verb).err
+        finally:
+            (directory / "evidence").chmod(0o700)
 
 
-VERBS = [
-    "init",
-    "plan",
-    "up",
-    "down",
-    "status",
-    "doctor",
-    "verify",
-    "report",
-    "attest",
-    "waive",
-    "checks,list",
-    "checks,show",
-    "evidence,verify",
-    "evidence,list",
-    "certs,show",
-    "certs,renew",
-    "runtime,install",
-    "runtime,show",
-]
+# --- evidence
+
+TAMPERED: dict[str, Callable[[list[str]], list[str]]] = {
+    "altered": lambda lines: [lines[0], lines[1].replace("looked", "LOOKED"), *lines[2:]],
+    "removed": lambda lines: [lines[0], *lines[2:]],
+    "removed from the end": lambda lines: lines[:-1],
+    "swapped": lambda lines: [lines[0], lines[2], lines[1], *lines[3:]],
+    "no record": lambda lines: [*lines, "x"],
+    "emptied": lambda lines: [],
+}
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help_with_an_example(verb: str) -> None:
-    shown = layer.call(*verb.split(","), "--help").out
-    assert "Example: rfdata" in shown
-    assert "--help" in shown
+@pytest.mark.parametrize("case", TAMPERED)
+def test_a_corrupt_evidence_log_is_refused_and_kept_as_it_is(deploy: Deploy, case: str) -> None:
+    directory = deploy()
+    for _ in range(3):
+        rfdata("-C", directory, "attest", "9.26", *SAY, code=0)
+    log = directory / "evidence" / "evidence.jsonl"
+    lines = TAMPERED[case](log.read_text().splitlines())
+    log.write_text("".join(f"{line}\n" for line in lines))
+    verbs = (
+        ("status",),
+        ("verify",),
+        ("report",),
+        ("evidence", "list"),
+        ("attest", "9.26", *SAY),
+        ("waive", "8.1", *SAY),
+    )
+    if case == "altered":  # what is read backwards from the end does not meet it
+        verbs = (("status",), ("verify",), ("evidence", "verify"))[:2]
+    refused(directory, str(log), "`rfdata evidence verify`", verbs=verbs)
+    with untouched(directory):
+        said = rfdata("-C", directory, "evidence", "verify", code=1)
+    assert re.search(r"^line \d+: ", said.out, re.M), said
 
 
-def test_output_to_a_closed_pipe_is_no_error(ready: Deployment) -> None:
-    for verb in (("plan",), ("checks", "list"), ("init", "--example")):
-        with subprocess.Popen(
-            (layer.RFDATA, "-C", ready.directory, *verb),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            process.stdout.close()
-            assert "Traceback" not in process.stderr.read()
-        assert process.returncode in (0, 141, -13)
+# --- options
+
+TYPED: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("nosuch",): ("nosuch",),
+    ("verify", "--line", "99.1"): ("there is no line 99.1",),
+    ("verify", "--line", "9.1.1"): ("there is no line 9.1.1",),
+    ("verify", "--section", "1"): ("there is no section 1",),
+    ("verify", "--section", "x"): ("--section",),
+    ("verify", "--check", "postgres.checksum"): ("postgres.checksums",),
+    ("verify", "--format", "xml"): ("--format", "xml", "json"),
+    ("verify", "--formt", "json"): ("--formt",),
+    ("report", "--format", "pdf"): ("pdf", "markdown"),
+    ("report",): ("nothing has been verified yet", "rfdata verify"),
+    ("certs", "renew", "--server", "mysql"): ("mysql", "redis-durable"),
+    ("checks", "show", "nope"): ("nope", "rfdata checks list"),
+    ("attest", "2.1", *SAY): ("2.1", "rfdata waive"),
+    ("attest", "99.9", *SAY): ("99.9",),
+    ("waive", "99.9", *SAY): ("99.9",),
+    ("attest", "9.26", "--by", "Ada"): ("--note",),
+    ("attest", "9.26", "--by", "", "--note", "x"): ("--by is empty",),
+    ("attest", "9.26", "--by", " \t", "--note", "x"): ("--by is empty",),
+    ("waive", "8.1", "--by", "Ada", "--note", " "): ("--note is empty",),
+    ("attest", "9.26", "--by", "A\nB", "--note", "x"): ("--by", "one line"),
+    ("attest", "9.26", "--by", "A", "--note", "\x1b[31mred"): ("--note", "one line"),
+    ("attest", "9.26", "--by", "\udcff", "--note", "x"): ("--by",),
+    ("attest", "9.26", *SAY, "--days", "-1"): ("--days -1", "366"),
+    ("attest", "9.26", *SAY, "--days", "367"): ("--days 367", "366"),
+    ("waive", "8.1", *SAY, "--days", "0"): ("--days 0", "366"),
+    ("waive", "8.1", *SAY, "--days", "9" * 30): ("--days", "366"),
+    ("waive", "8.1", *SAY, "--days", "soon"): ("--days",),
+    ("evidence", "list", "--last", "0"): ("--last",),
+    ("plan", "--out", "nowhere/plan.json"): ("--out nowhere/plan.json", "no folder"),
+    ("plan", "--out", "/proc"): ("--out /proc is a folder",),
+    ("report", "--out", "nowhere/report"): ("--out nowhere/report", "no folder"),
+    ("report", "--out", "/dev/null/report"): ("/dev/null",),
+    ("up", "--plan", "nowhere.json"): ("nowhere.json", "rfdata plan --out"),
+    ("down",): ("--yes",),
+    ("up",): ("--yes",),
+    ("init", "--postgres-port", "99999"): ("99999", "65535"),
+    ("init", "--redis-port", "-1"): ("-1", "65535"),
+    ("up", "--yes", "now"): ("now",),
+}
+
+
+@pytest.mark.parametrize("words", TYPED, ids=lambda words: " ".join(words)[:40])
+def test_a_slip_at_the_keyboard_is_named_and_changes_nothing(
+    deploy: Deploy, words: tuple[str, ...]
+) -> None:
+    directory = deploy()
+    (directory / ".lock").touch(mode=0o600)
+    before = layer.tree(directory)
+    said = rfdata("-C", directory, *words)
+    for expected in TYPED[words]:
+        assert expected in said.err, said
+    assert layer.tree(directory) == before
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("--name", "Großes", "deployment.name"),
+        ("--name", "", "deployment.name"),
+        ("--profile", "staging", "deployment.profile"),
+        ("--target", "compose", "deployment.target"),
+        ("--target", 'x"\n[native]\nstate="/etc', "deployment.target"),
+    ],
+)
+def test_a_wish_that_init_can_not_grant_leaves_nothing(
+    tmp_path: Path, option: str, value: str, expected: str
+) -> None:
+    assert expected in rfdata("-C", tmp_path / "new", "init", option, value).err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", ["", "garbage", "{}", "[1]", '{"digest": null}', "\0"])
+def test_a_plan_that_is_none_is_refused(deploy: Deploy, tmp_path: Path, content: str) -> None:
+    """There is a lot to do in a fresh deployment: this plan isn't what has to be done."""
+    directory, kept = deploy(), tmp_path / "plan.json"
+    kept.write_text(content)
+    before = layer.tree(directory)
+    assert str(kept) in rfdata("-C", directory, "up", "--plan", kept).err
+    assert layer.tree(directory) == before
+
+
+def test_while_somebody_else_is_at_work_nothing_is_done(deploy: Deploy) -> None:
+    """The one at work is another open file, as another process has it."""
+    directory = deploy()
+    with (directory / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        held.write("rfdata up (process 4711)")
+        held.flush()
+        verbs = (("up", "--yes"), ("down", "--yes"), ("certs", "renew"))
+        refused(directory, "rfdata up (process 4711) is at work here", "wait", verbs=verbs)
+
+
+def test_a_busy_port_is_named_with_its_holder(tmp_path: Path) -> None:
+    mine = layer.reserve_ports()
+    import socket
+
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", mine.spare))
+        busy.listen()
+        said = rfdata("-C", tmp_path / "new", "init", f"--postgres-port={mine.spare}")
+    assert f"port {mine.spare} (postgres) is busy" in said.err
+    assert f"(process {os.getpid()})" in said.err
+    assert not (tmp_path / "new").exists()
+
+
+# --- verbs to come, and help
+
+
+PENDING = ("migrate", "backup", "restore", "drill", "render", "serve")
+
+
+@pytest.mark.parametrize("verb", PENDING)
+def test_a_verb_to_come_says_so_and_does_nothing(tmp_path: Path, verb: str) -> None:
+    for more in ((), ("up", "--now"), ("--format", "json")):
+        with untouched(tmp_path):
+            said = rfdata("-C", tmp_path, verb, *more)
+        assert "pending" in said.err
+        assert "nothing was done" in said.err
+
+
+VERBS = (
+    (),
+    *((verb,) for verb in ("init", "plan", "up", "down", "status", "doctor", "agent")),
+    *((verb,) for verb in ("verify", "report", "attest", "waive", *PENDING)),
+    *((group,) for group in ("checks", "evidence", "certs", "runtime")),
+    *(("checks", each) for each in ("list", "show")),
+    *(("evidence", each) for each in ("verify", "list")),
+    *(("certs", each) for each in ("show", "renew")),
+    *(("runtime", each) for each in ("install", "show")),
+)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_help_shows_how_it_is_used(verb: tuple[str, ...]) -> None:
+    said = rfdata(*verb, "--help", code=0)
+    assert said.out.startswith("Usage: rfdata")
+    if verb != ("agent",):  # for `up`, not for people
+        assert "Example: rfdata" in said.out
+
+
+@pytest.mark.parametrize("group", [(), ("checks",), ("evidence",), ("certs",), ("runtime",)])
+def test_without_a_verb_the_help_is_shown(group: tuple[str, ...]) -> None:
+    assert rfdata(*group).err.startswith("Usage: rfdata")
+
+
+# --- servers that are not there
+
+LIVE = re.compile(r"(postgres|redis|redis-durable|probe)\.|tls\..*_(live|protocol|chain)$")
+
+
+def test_without_servers_verify_ends_with_3_and_nothing_live_passes(tmp_path: Path) -> None:
+    with layer.deployment(tmp_path / "deployment") as found:
+        report = found.verify(code=3)
+        lines, checks = layer.outcomes(report)
+        assert {
+            id for id, outcome in checks.items() if LIVE.match(id) and outcome == "pass"
+        } == set()
+        wrong = {
+            line["id"]
+            for line in report["lines"]
+            if line["outcome"] == "pass" and any(LIVE.match(id) for id in line["decided_by"])
+        }
+        assert wrong == set()
+        assert set(lines.values()) >= {"unknown", "fail", "pending"}
+        assert "stopped" in found.rfdata("status", code=3).out

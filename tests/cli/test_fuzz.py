@@ -55,11 +55,75 @@ def place(template: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 # --- command lines
 
-VERBS = ["init", "plan", "up", "down", "status", "doctor", "verify", "report", "attest", "waive", "checks", "list", "show", "evidence", "certs", "renew", "runtime", "migrate", "backup", "restore", "drill", "render", "serve"]
-OPTIONS = ["--help", "--version", "--format", "--format=json", "--out", "--plan", "--line", "--section", "--check", "--by", "--note", "--days", "--profile", "--target", "--name", "--postgres-port", "--redis-port", "--redis-durable-port", "--force", "--example", "--server", "--last", "-v", "--verbose", "--", "-x"]
-VALUES = (
-    ["json", "text", "html", "2.6", "9", "postgres.checksums", "dev", "prod", "native", "external", "0", "-1", "5432", "99999999999"]
-)
+VERBS = [
+    "init",
+    "plan",
+    "up",
+    "down",
+    "status",
+    "doctor",
+    "verify",
+    "report",
+    "attest",
+    "waive",
+    "checks",
+    "list",
+    "show",
+    "evidence",
+    "certs",
+    "renew",
+    "runtime",
+    "migrate",
+    "backup",
+    "restore",
+    "drill",
+    "render",
+    "serve",
+]
+OPTIONS = [
+    "--help",
+    "--version",
+    "--format",
+    "--format=json",
+    "--out",
+    "--plan",
+    "--line",
+    "--section",
+    "--check",
+    "--by",
+    "--note",
+    "--days",
+    "--profile",
+    "--target",
+    "--name",
+    "--postgres-port",
+    "--redis-port",
+    "--redis-durable-port",
+    "--force",
+    "--example",
+    "--server",
+    "--last",
+    "-v",
+    "--verbose",
+    "--",
+    "-x",
+]
+VALUES = [
+    "json",
+    "text",
+    "html",
+    "2.6",
+    "9",
+    "postgres.checksums",
+    "dev",
+    "prod",
+    "native",
+    "external",
+    "0",
+    "-1",
+    "5432",
+    "99999999999",
+]
 words = st.one_of(
     st.sampled_from(VERBS),
     st.sampled_from(OPTIONS),

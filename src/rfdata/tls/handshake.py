@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from time import perf_counter
 from typing import Literal
@@ -77,12 +78,11 @@ def trusting(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def trusting_stranger() -> ssl.SSLContext:
-    """A client that trusts only a CA made this moment, whose key is already gone."""
-    from rfdata.tls.signing import stranger
-
+    """A client that trusts only a CA whose key was thrown away when it was made."""
+    stranger = resources.files("rfdata.tls").joinpath("stranger.pem").read_text(encoding="ascii")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    context.load_verify_locations(cadata=stranger())
+    context.load_verify_locations(cadata=stranger)
     return context
 
 

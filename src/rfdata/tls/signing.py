@@ -139,8 +139,3 @@ def text(certificate: x509.Certificate) -> str:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     return certificate.public_bytes(Encoding.PEM).decode()
-
-
-def stranger() -> str:
-    """The certificate of a CA that nobody here knows, PEM; its key is forgotten at once."""
-    return text(sign_authority(new_key(), name_of("stranger"), 1))
