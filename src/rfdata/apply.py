@@ -45,9 +45,13 @@ def converge(
     *,
     approve: Approve,
     progress: Progress,
+    kept: str | None = None,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> Converged:
     """Plan, let it be approved, apply; again until the plan is empty.
+
+    `kept` is the digest of a plan that was approved before: that one is applied, or nothing. What
+    shows only afterwards needs an approval of its own.
 
     `approve` returns True when a person was asked: facts may have changed while they read, so they
     are read again and a plan that no longer fits is refused (StalePlan). `meanwhile` is called once
@@ -58,9 +62,12 @@ def converge(
         progress("reading what is there")
         facts = target.gather(config)
         plan = make_plan(config, target.desired(config, facts), facts)
+        approved = kept is not None and not plans
+        if approved and plan.digest != kept:
+            raise _stale("since this plan was made")
         if plan.empty:
             return Converged(config, tuple(plans), facts)
-        if approve(plan):
+        if not approved and approve(plan):
             refuse_stale(config, target, plan)
         apply(config, target, plan, progress, meanwhile)
         plans.append(plan)
@@ -77,10 +84,14 @@ def refuse_stale(config: Config, target: Target, plan: Plan) -> None:
     facts = target.gather(config)
     current = make_plan(config, target.desired(config, facts), facts)
     if current.digest != plan.digest:
-        raise StalePlan(
-            "the layer or its configuration has changed since the plan was shown; nothing was done",
-            hint="run `rfdata plan` and look again",
-        )
+        raise _stale("since the plan was shown")
+
+
+def _stale(since: str) -> StalePlan:
+    return StalePlan(
+        f"the layer or its configuration has changed {since}; nothing was done",
+        hint="run `rfdata plan` and look again",
+    )
 
 
 def apply(

@@ -109,11 +109,12 @@ def up(
         alone(config, "rfdata up"),
         activity("up", verbose=verbose) as progress,
     ):
-        kept = plan.absolute() if plan else None
+        kept = read_digest(plan.absolute()) if plan else None
         done = apply.converge(
             config,
             target,
-            approve=_approver(yes, kept, format),
+            approve=_approver(yes, format),
+            kept=kept,
             progress=progress,
             meanwhile=_prepare_reports,
         )
@@ -208,20 +209,16 @@ def agent(context: typer.Context) -> None:
     run_agent(load(options(context).directory))
 
 
-def _approver(yes: bool, kept: Path | None, format: Format) -> Approve:
-    """How a plan gets its yes: shown, then asked for, unless --yes or a kept plan already said so."""
+def _approver(yes: bool, format: Format) -> Approve:
+    """How a plan gets its yes: shown, then asked for, unless --yes already said so."""
     from rfdata.cli import show
 
     def approve(found: Plan) -> bool:
-        if kept is not None:
-            from rfdata.plan.keep import refuse_other
-
-            refuse_other(found, kept)
         if format is Format.TEXT:
             show.plan(found, stream=sys.stderr)
-        if yes or kept is not None:
+        if yes:
             return False
-        _ask(f"Apply these {len(found.steps)} steps?")
+        _ask(f"Apply {show.counted(len(found.steps))}?")
         return True
 
     return approve

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rfdata.errors import StalePlan, UsageError
+from rfdata.errors import UsageError
 from rfdata.model.plan import Plan
 
 
@@ -29,16 +29,11 @@ def to_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def refuse_other(plan: Plan, kept: Path) -> None:
-    """Raise StalePlan unless the plan is the one kept in this file."""
+def read_digest(kept: Path) -> str:
+    """The digest of the plan in this file. Raises UsageError when it holds none."""
     try:
-        digest = json.loads(kept.read_text(encoding="utf-8"))["digest"]
+        return str(json.loads(kept.read_text(encoding="utf-8"))["digest"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{kept}: not a plan that can be read", hint="`rfdata plan --out FILE` writes one"
         ) from error
-    if digest != plan.digest:
-        raise StalePlan(
-            f"{kept}: the layer or its configuration has changed since this plan was made; nothing was done",
-            hint="run `rfdata plan --out` again and look at what is different",
-        )
