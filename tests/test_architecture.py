@@ -31,7 +31,18 @@ PURE = {"checklist": {"model", "config", "errors", "secrets"}, "model": {"secret
 
 SUBPROCESS = {"shell.py"}
 WRITERS = {"files.py"}
-WRITING = {"write_text", "write_bytes", "unlink", "rename", "mkdir", "symlink_to", "chmod", "chown", "rmtree", "touch"}
+WRITING = {
+    "write_text",
+    "write_bytes",
+    "unlink",
+    "rename",
+    "mkdir",
+    "symlink_to",
+    "chmod",
+    "chown",
+    "rmtree",
+    "touch",
+}
 """Names that only pathlib, os and shutil use (Path.replace shares its name with str.replace)."""
 
 
@@ -81,7 +92,9 @@ def test_imports_go_down_only(path: Path) -> None:
 def test_one_place_runs_programs_and_one_writes_files(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     if path.name not in SUBPROCESS:
-        assert not [name for _, name in imports(path) if name.split(".")[0] in ("subprocess", "pty")]
+        assert not [
+            name for _, name in imports(path) if name.split(".")[0] in ("subprocess", "pty")
+        ]
     if path.name in WRITERS:
         return
     for node in ast.walk(tree):
@@ -89,7 +102,9 @@ def test_one_place_runs_programs_and_one_writes_files(path: Path) -> None:
             owner = node.func.value
             ours = isinstance(owner, ast.Name) and owner.id == "files"
             where = f"{path.relative_to(SOURCE)}:{node.lineno}"
-            assert ours or node.func.attr not in WRITING, f"{where} writes by itself: {node.func.attr}"
+            assert ours or node.func.attr not in WRITING, (
+                f"{where} writes by itself: {node.func.attr}"
+            )
 
 
 def test_every_room_has_its_place() -> None:

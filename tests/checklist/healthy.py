@@ -368,6 +368,7 @@ def _redis(config: Config, server: Server) -> RedisFacts:
         "monitor": AclUser(True, False, True, "resetchannels -@all +ping +info +config|get"),
     }
     return RedisFacts(
+        admitted=fact(True, f"AUTH as the admin user {where}"),
         info=fact(info, f"INFO everything {where}"),
         settings=fact(settings, f"CONFIG GET * {where}"),
         acl=fact(acl, f"ACL LIST {where}"),

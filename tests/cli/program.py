@@ -12,10 +12,17 @@ from pathlib import Path
 from tests.e2e import layer
 from tests.e2e.layer import Ended
 
+import rfdata.plan.keep
+import rfdata.plan.make
+import rfdata.report.render
+import rfdata.targets.external
+import rfdata.targets.native.agent
+import rfdata.targets.native.target
+import rfdata.verify  # noqa: F401 - all of it now: somebody else may not read root's Python
 from rfdata.cli.main import run
 
 
-def rfdata(*arguments: str | Path, code: int | Sequence[int] | None = 2) -> Ended:
+def call(*arguments: str | Path, code: int | Sequence[int] | None = 2) -> Ended:
     """One call without a terminal. It never shows a traceback; a refusal names a remedy."""
     words = [str(argument) for argument in arguments]
     out, err = io.StringIO(), io.StringIO()
@@ -38,8 +45,10 @@ def rfdata(*arguments: str | Path, code: int | Sequence[int] | None = 2) -> Ende
 
 
 @contextmanager
-def untouched(*folders: Path) -> Iterator[None]:
-    """Not one file below these folders is made, removed or changed, lock files included."""
-    before = layer.tree(*folders, leave_out=())
+def untouched(*folders: Path, locks: Sequence[str] = ()) -> Iterator[None]:
+    """Not one file below these folders is made, removed or changed, but for these lock files."""
+    there = [folder for folder in folders if folder.exists()]
+    before = layer.tree(*there, leave_out=locks)
     yield
-    assert layer.tree(*folders, leave_out=()) == before
+    assert [folder for folder in folders if folder.exists()] == there
+    assert layer.tree(*there, leave_out=locks) == before

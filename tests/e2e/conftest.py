@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -80,6 +81,21 @@ def live(nursery: Nursery) -> Iterator[Deployment]:
     for path, content in kept.items():
         path.write_bytes(content)
     nursery.settle()
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """A deployment directory as `init` leaves it, nothing running: cheap to copy and to spoil."""
+    return layer.initialised(tmp_path_factory.mktemp("template") / "deployment")
+
+
+@pytest.fixture
+def ready(template: Deployment, tmp_path: Path) -> Iterator[Deployment]:
+    """A copy of it; whatever the test starts is taken away."""
+    found = Deployment(tmp_path / "deployment", template.ports)
+    shutil.copytree(template.directory, found.directory)
+    yield found
+    layer.take_away(found)
 
 
 Make = Callable[..., Deployment]

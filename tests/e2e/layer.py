@@ -365,11 +365,15 @@ def tree(*folders: Path, leave_out: Sequence[str] = (".lock",)) -> dict[str, str
 
 
 @contextmanager
-def nothing_changes(*folders: Path) -> Iterator[None]:
+def nothing_changes(*folders: Path, leave_out: Sequence[str] = (".lock",)) -> Iterator[None]:
     """No file below these folders is made, removed, written or given other access inside."""
-    before = tree(*(folder for folder in folders if folder.exists()))
+
+    def look() -> dict[str, str]:
+        return tree(*(folder for folder in folders if folder.exists()), leave_out=leave_out)
+
+    before = look()
     yield
-    assert tree(*(folder for folder in folders if folder.exists())) == before
+    assert look() == before
 
 
 # --- making and taking away

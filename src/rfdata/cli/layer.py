@@ -103,6 +103,7 @@ def up(
 ) -> int:
     """Plan, apply, verify and report. Changes nothing when nothing has to change."""
     from rfdata import apply
+    from rfdata.plan.keep import read_digest
 
     config, target = options(context).open_to_change()
     with (

@@ -23,6 +23,8 @@ class AclUser:
 
 @dataclass(frozen=True, slots=True)
 class RedisFacts:
+    admitted: Fact[bool]
+    """The server lets rfdata's own user in with the password of .env; False when it turns it down."""
     info: Fact[Mapping[str, str]]
     """INFO everything, flat."""
     settings: Fact[Mapping[str, str]]

@@ -86,11 +86,9 @@ def _ca_file(facts: Facts, config: Config) -> FileState:
 def _certificate_due(
     config: Config, facts: Facts, server: Server, names: tuple[str, ...], *, new_ca: bool
 ) -> str:
-    found = facts.certs.on_disk[server].content
-    if found is None:
-        return "there is none yet"
     if not facts.certs.keys[server].value.exists:
-        return "its key is gone"
+        return "there is none yet" if not facts.certs.on_disk[server].known else "its key is gone"
+    found = facts.certs.on_disk[server].value
     if new_ca and not facts.certs.ca.known:
         return "the CA is new"
     if not found.issued_by_ca:

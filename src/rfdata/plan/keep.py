@@ -32,8 +32,11 @@ def to_json(plan: Plan) -> dict[str, Any]:
 def read_digest(kept: Path) -> str:
     """The digest of the plan in this file. Raises UsageError when it holds none."""
     try:
-        return str(json.loads(kept.read_text(encoding="utf-8"))["digest"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        digest = json.loads(kept.read_text(encoding="utf-8"))["digest"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        digest = None
+    if not isinstance(digest, str):
         raise UsageError(
             f"{kept}: not a plan that can be read", hint="`rfdata plan --out FILE` writes one"
-        ) from error
+        )
+    return digest

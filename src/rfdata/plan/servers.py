@@ -55,7 +55,7 @@ def limits(desired: Desired, facts: Facts, server: Server) -> Iterator[Step]:
     wanted = desired.limits.get(server)
     if wanted is None or not running(facts, server):
         return
-    now = facts.host.limits[server].content
+    now = facts.host.limits[server].value
     if now != wanted:
         yield Step(
             "settings",
@@ -107,7 +107,7 @@ def inside(config: Config, facts: Facts) -> Iterator[Step]:
 
 def _redis(desired: Desired, facts: Facts, server: Server, changed: Changed) -> Iterator[Step]:
     found = facts.redis if server == "redis" else facts.redis_durable
-    if not found.settings.known and found.probes.login.known:
+    if not found.admitted.value:
         yield _restart(server, "it answers, but does not let rfdata in; it takes up its users anew")
         return
     changes = redis_differences(desired.redis[server], found.settings.value)

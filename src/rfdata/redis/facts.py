@@ -56,6 +56,9 @@ def chains(
             Reading(f"{name}.acl", f"ACL LIST at {where}", lambda s: _acl(s, config, server)),
         ),
     )
+    admitted = single(
+        f"{name}.admitted", f"AUTH as the admin user at {where}", lambda: _admitted(login, timeout)
+    )
     app = Chain(
         lambda: session(login("default"), timeout),
         (
@@ -74,13 +77,14 @@ def chains(
         for kind, probe in _PROBES.items()
     ]
     network = single(f"{name}.probes.foreign_network", "not tried", _no_network_rules)
-    return [operator, app, log, *attempts, network]
+    return [operator, admitted, app, log, *attempts, network]
 
 
 def build(found: Mapping[str, Fact[Any]], server: Server) -> RedisFacts:
     """The facts of one server from what `readings.take` found."""
     name = field(server)
     return RedisFacts(
+        admitted=found[f"{name}.admitted"],
         info=found[f"{name}.info"],
         settings=found[f"{name}.settings"],
         acl=found[f"{name}.acl"],
@@ -103,6 +107,14 @@ def _attempt(
     probe: Callable[[Login, float], Probe], login: Callable[[User], Login], timeout: float
 ) -> Callable[[], Probe]:
     return lambda: probe(login("default"), timeout)
+
+
+def _admitted(login: Callable[[User], Login], timeout: float) -> bool:
+    try:
+        with session(login("admin"), timeout):
+            return True
+    except Refused:
+        return False
 
 
 def _info(session: Session) -> Mapping[str, str]:
