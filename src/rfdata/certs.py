@@ -7,7 +7,7 @@ from typing import Any
 
 import rfdata
 from rfdata.config.load import Config
-from rfdata.errors import UsageError
+from rfdata.errors import Unreachable, UsageError
 from rfdata.evidence import log
 from rfdata.model.fact import Fact, now
 from rfdata.model.facts import SERVERS, Certificate, Facts, Server
@@ -57,7 +57,10 @@ def renew(config: Config, target: Target, only: str, progress: Progress) -> tupl
         raise UsageError("these servers are run by someone else; nothing is changed on them")
     facts = target.gather(config)
     if not facts.certs.ca.known:
-        raise UsageError("there is no CA yet", hint="`rfdata up` makes it")
+        raise Unreachable(
+            f"the CA can't be read: {facts.certs.ca.trouble}",
+            hint="`rfdata up` makes a missing one",
+        )
     names = target.desired(config, facts).certificates
     days = config.settings.tls.certificate_days
     for server in chosen:

@@ -33,6 +33,10 @@ class Unreachable(RfdataError):
     exit_code = 3
 
 
+class NotPermitted(Unreachable):
+    """The server answered, but does not let the user that we were given read this."""
+
+
 class ChangeFailed(RfdataError):
     """A step failed half-way; the hint says how to go on."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from rfdata.errors import RfdataError
+from rfdata.errors import NotPermitted, RfdataError
 from rfdata.model.fact import Fact, FactUnread, now, read, unread
 
 R = TypeVar("R")
@@ -84,7 +84,8 @@ class _Run:
         try:
             content = reading.take(resource)
         except Exception as error:  # noqa: BLE001 - the barrier: one bad reading spoils no other
-            return unread(explain(error), reading.read_from, started)
+            denied = isinstance(error, NotPermitted)
+            return unread(explain(error), reading.read_from, started, denied=denied)
         if content is None:
             return unread("there was no answer", reading.read_from, started)
         return read(content, reading.read_from, started)

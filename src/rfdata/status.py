@@ -13,6 +13,12 @@ from rfdata.model.fact import now
 from rfdata.model.facts import SERVERS, Facts, RedisFacts, Server
 from rfdata.targets.deployment import evidence_folder
 
+_URLS: dict[Server, str] = {
+    "postgres": "DATABASE_URL",
+    "redis": "REDIS_URL",
+    "redis-durable": "REDIS_DURABLE_URL",
+}
+
 
 @dataclass(frozen=True)
 class ServerRow:
@@ -86,13 +92,16 @@ def _row(config: Config, facts: Facts, server: Server) -> ServerRow:
     process, programs = facts.host.processes[server].content, facts.host.programs[server].content
     limits = facts.host.limits[server].content
     login = _login(facts, server)
+    urls = facts.env.urls.content or {}
+    given = urls.get(_URLS[server]) if config.target == "external" else None
+    host, port = (given.host, given.port) if given else (place.host, place.port)
     served = facts.certs.served[server].content
     running = None if process is None else process != "stopped"
     row = _postgres(facts) if server == "postgres" else _redis(_redis_facts(facts, server))
     family = process.resident_bytes if process is not None and process != "stopped" else None
     return ServerRow(
         server=server,
-        address=f"{place.host}:{place.port}",
+        address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         running=running,
         reached=login.content is not None and login.content.accepted,
         version=row[0] or (programs.version if programs else None),

@@ -92,9 +92,14 @@ def state(
 
 
 def exit_code(report: Report) -> int:
-    """3 when something could not be read: the verdict is incomplete; else 1 when something failed."""
+    """3 when something could not be read: the verdict is incomplete; else 1 when something failed.
+
+    Lines decide, so what somebody has waived counts no more; a check speaks for itself only where
+    it decides no line of the report.
+    """
     outcomes = {line.outcome for line in report.lines}
-    outcomes |= {result.verdict.outcome for result in report.checks}
+    spoken_for = {name for line in report.lines for name in line.decided_by}
+    outcomes |= {r.verdict.outcome for r in report.checks if r.item.id not in spoken_for}
     if Outcome.UNKNOWN in outcomes:
         return UNREADABLE
     return FAILED if Outcome.FAIL in outcomes else 0

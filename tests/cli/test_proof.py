@@ -99,9 +99,10 @@ def test_every_check_says_all_that_a_person_needs(report: dict[str, Any]) -> Non
         assert check["severity"] in ("critical", "high", "medium", "low")
         assert check["why"], check
         assert check["remedy"], check
-        if check["outcome"] != "not_applicable":
-            assert check["expected"], check
-            assert check["actual"], check
+        if check["outcome"] == "not_applicable":
+            continue  # nothing was read, so there may be neither a reading nor its times
+        assert check["expected"], check
+        assert check["actual"], check
         if check["outcome"] == "pass":
             assert check["read_from"], check
         started, finished = (

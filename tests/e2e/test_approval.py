@@ -48,6 +48,23 @@ def test_a_kept_plan_is_applied_as_it_was_shown(live: Deployment, tmp_path: Path
     assert live.redis_setting("maxmemory") == str(1100 * 1024**2)
 
 
+def test_what_a_kept_plan_could_not_foresee_is_not_done_and_not_hidden(
+    live: Deployment, tmp_path: Path
+) -> None:
+    """A stopped server shows what is inside only once it runs: that is for another plan."""
+    with live.operator() as connection:
+        connection.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    live.rfdata("down", "--yes")
+    kept = tmp_path / "plan.json"
+    live.rfdata("plan", "--out", kept)
+    ended = live.rfdata("up", "--plan", kept, code=(1, 2))
+    assert "nothing was done" not in ended.said
+    assert all(live.pids().values())
+    assert [step["summary"] for step in live.plan()] == [
+        "revoke CREATE on schema public from PUBLIC"
+    ]
+
+
 CHANGES: dict[str, Callable[[Deployment], object]] = {
     "the configuration": lambda live: live.set("postgres", "log_statement", '"all"'),
     "the layer": lambda live: live.admin(

@@ -67,10 +67,10 @@ def strike(process: subprocess.Popen[str], blow: Blow) -> bool:
             break
     hit = process.poll() is None
     number = signal.SIGTERM if blow.how == "TERM" else signal.SIGKILL
-    if blow.how == "session":
+    if hit and blow.how == "session":
         os.killpg(process.pid, number)
-    else:
-        os.kill(process.pid, number)
+    elif hit:
+        process.send_signal(number)
     process.communicate(timeout=layer.PATIENCE)
     return hit
 

@@ -55,12 +55,12 @@ def test_a_setting_that_postgresql_or_a_promise_refuses_is_named(
 
 def test_an_init_that_was_killed_is_completed_by_the_next(tmp_path: Path) -> None:
     options = ("init", "--name", layer.name_for_tests(), *layer.reserve_ports().options)
-    for number in range(12):
+    for number in range(6):
         folder = tmp_path / str(number)
         with subprocess.Popen(
             (layer.RFDATA, "-C", folder, *options), stdout=subprocess.DEVNULL
         ) as process:
-            sleep(0.10 + number * 0.02)
+            sleep(0.10 + number * 0.04)
             process.send_signal(signal.SIGKILL)
         layer.call("-C", folder, *options)
         found = Deployment(folder, layer.Ports(0, 0, 0, 0))

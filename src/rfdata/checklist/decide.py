@@ -17,6 +17,7 @@ from rfdata.model.facts import Facts
 from rfdata.model.verdict import CheckResult, LineResult, Outcome, Verdict, worst
 
 OPERATOR = "only the operator of that server can see it and has to vouch for it"
+SEEN = "the operator's word that it is so"
 WAIVABLE = frozenset({Outcome.FAIL, Outcome.UNKNOWN, Outcome.PENDING, Outcome.ATTEST})
 
 
@@ -117,6 +118,10 @@ def _run(check: Check, config: Config, facts: Facts) -> Verdict:
         verdict = check(config, facts)
     except FactUnread as error:
         verdict = unknown(error.fact)
+        if error.fact.denied and config.target == "external":
+            return replace(
+                vouch(SEEN, f"{OPERATOR}: {error.fact.trouble}"), read_from=verdict.read_from
+            )
     except Exception as error:  # noqa: BLE001 - the barrier: a bug in one check is no verdict on the layer
         verdict = Verdict(
             Outcome.UNKNOWN,
@@ -136,9 +141,7 @@ def _vouched_for(verdict: Verdict) -> Verdict:
     """Someone else's host: whatever a check made of facts that nobody could read is no verdict."""
     if verdict.outcome is Outcome.NOT_APPLICABLE:
         return verdict
-    return replace(
-        vouch("the operator's word that it is so", OPERATOR), started_at=verdict.started_at
-    )
+    return replace(vouch(SEEN, OPERATOR), started_at=verdict.started_at)
 
 
 def _skipped(line: Line, config: Config) -> tuple[_Part, ...]:

@@ -63,10 +63,13 @@ def part(fact: Fact[Mapping[str, T]], name: str) -> Fact[T]:
     """One entry of a reading, as a reading of its own; an entry that isn't there is unread."""
     where = f"{fact.read_from}: {name}"
     if fact.content is None:
-        return Fact(where, None, fact.trouble, fact.started_at, fact.finished_at)
+        return replace(cast(Fact[Any], fact), read_from=where)
     found = fact.content.get(name)
     trouble = None if found is not None else f"{name} is not among what was read"
-    return replace(cast(Fact[Any], fact), read_from=where, content=found, trouble=trouble)
+    hidden = fact.denied or found is None
+    return replace(
+        cast(Fact[Any], fact), read_from=where, content=found, trouble=trouble, denied=hidden
+    )
 
 
 def withheld(fact: Fact[Any], why: str) -> FactUnread:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rfdata.checklist.durability import is_on, setting
-from rfdata.checklist.item import Check, item, judge
+from rfdata.checklist.item import Check, item, judge, withheld
 from rfdata.checklist.servers import (
     SECTION,
     external,
@@ -194,6 +194,8 @@ def startup(server: Server) -> Check:
     def check(config: Config, facts: Facts) -> Verdict:
         """A server that came up complaining may run without its extension, its limits or its disk."""
         found = _log(facts, server)
+        if not found.value.files:
+            raise withheld(found, "there is no log file yet")
         lines = found.value.startup_errors
         level = "FATAL or PANIC" if server == "postgres" else "warning (#)"
         return judge(

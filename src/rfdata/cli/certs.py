@@ -28,6 +28,8 @@ def show(context: typer.Context, format: FormatOption = Format.TEXT) -> int:
     else:
         for row in rows:
             typer.echo(f"{row.name:<14} {row.days_text:>10}  {row.until:<17}  {row.state}")
+    if any(row.days is None for row in rows):
+        return 3
     return 0 if all(row.good for row in rows) else 1
 
 

@@ -52,7 +52,7 @@ def verify(context: typer.Context, format: FormatOption = Format.TEXT) -> int:
 @app.command(epilog="Example: rfdata -C deployment evidence list --last 5")
 def list(
     context: typer.Context,
-    last: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 20,
+    last: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many of the newest.")] = 20,
     format: FormatOption = Format.TEXT,
 ) -> None:
     """The newest records, oldest first."""

@@ -80,7 +80,7 @@ def run(arguments: list[str]) -> int:
         return _say(error.message, error.hint, error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted; the next run goes on from here", "", INTERRUPTED)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # the latter is what Typer makes of the former
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:

@@ -126,7 +126,9 @@ def attest(
     from rfdata.errors import UsageError
 
     found = _line(line)
-    if not found.attest:
+    # on someone else's servers its operator vouches for what we can't see
+    unseen = bool(found.checks) and _config(context).target == "external"
+    if not (found.attest or unseen):
         raise UsageError(
             f"line {line} is not decided by a person's word",
             hint="`rfdata waive` accepts a line that fails, with an owner and an expiry",

@@ -27,6 +27,8 @@ class Fact(Generic[T]):
     trouble: str | None
     started_at: datetime
     finished_at: datetime
+    denied: bool = False
+    """Unread because the server does not let the user that we were given see it."""
 
     @property
     def value(self) -> T:
@@ -50,7 +52,9 @@ def read(content: T, read_from: str, started_at: datetime | None = None) -> Fact
     return Fact(read_from, content, None, started_at or finished, finished)
 
 
-def unread(trouble: str, read_from: str, started_at: datetime | None = None) -> Fact[T]:
+def unread(
+    trouble: str, read_from: str, started_at: datetime | None = None, *, denied: bool = False
+) -> Fact[T]:
     """A reading that did not work, and why; `trouble` holds no secret."""
     finished = now()
-    return Fact(read_from, None, trouble, started_at or finished, finished)
+    return Fact(read_from, None, trouble, started_at or finished, finished, denied)

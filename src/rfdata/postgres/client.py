@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rfdata.config.load import ENV, Config
-from rfdata.errors import Unreachable, UsageError
+from rfdata.errors import NotPermitted, Unreachable, UsageError
 from rfdata.postgres.desired_roles import SUPERUSER, roles
 from rfdata.secrets import Secret
 
@@ -131,6 +131,8 @@ def ask(
     try:
         with connection.transaction(), connection.cursor() as cursor:
             return cursor.execute(query(name), parameters).fetchall()
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise NotPermitted(f"{name}: {explained(error)}") from error
     except psycopg.Error as error:
         raise Unreachable(f"{name}: {explained(error)}") from error
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from rfdata.config.load import Config
-from rfdata.errors import Unreachable
+from rfdata.errors import NotPermitted, Unreachable
 from rfdata.model.facts import Server
 from rfdata.redis.instance import User, password, prefix
 from rfdata.secrets import Secret
@@ -23,6 +23,10 @@ from rfdata.tls.handshake import trusting
 
 class Refused(Unreachable):
     """The server answered, with an error."""
+
+
+class Denied(Refused, NotPermitted):
+    """The server let the user in, but not to this command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,8 @@ def _translated(where: str) -> Iterator[None]:
 
     try:
         yield
+    except exceptions.NoPermissionError as error:
+        raise Denied(f"{where}: the server refused: {error}") from error
     except (exceptions.AuthenticationError, exceptions.ResponseError) as error:
         raise Refused(f"{where}: the server refused: {error}") from error
     except exceptions.TimeoutError as error:

@@ -135,11 +135,27 @@ def _public(variables: Mapping[str, Secret]) -> dict[str, str]:
 
 
 def _strengths(variables: Mapping[str, Secret]) -> dict[str, SecretStrength]:
+    secrets = {
+        name: value
+        for name, value in variables.items()
+        if len(value) and dotenv.is_secret(name) and name not in dotenv.URLS
+    }
+    for url, password in _PASSWORDS.items():  # where only the URL is given, it is in there
+        if password not in secrets and (inside := _password(variables.get(url))):
+            secrets[password] = inside
     return {
         name: SecretStrength(len(value), entropy_bits(value), _url_safe(value))
-        for name, value in variables.items()
-        if dotenv.is_secret(name) and name not in dotenv.URLS
+        for name, value in secrets.items()
     }
+
+
+def _password(url: Secret | None) -> Secret | None:
+    """The password inside a connection URL, if it has one."""
+    try:
+        found = unquote(urlsplit(url.reveal()).password or "") if url is not None else ""
+    except ValueError:
+        return None
+    return Secret(found) if found else None
 
 
 def _url_safe(value: Secret) -> bool:
@@ -148,9 +164,9 @@ def _url_safe(value: Secret) -> bool:
 
 def _urls(variables: Mapping[str, Secret]) -> dict[str, UrlParts]:
     return {
-        name: parse_url(name, variables[name], variables.get(password))
+        name: parse_url(name, variables[name], variables.get(password) or None)
         for name, password in _PASSWORDS.items()
-        if name in variables
+        if len(variables.get(name, Secret("")))
     }
 
 
