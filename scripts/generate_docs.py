@@ -59,7 +59,9 @@ def main() -> int:
     wanted = pages()
     there = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
     if "--check" in sys.argv:
-        stale = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+        stale = sorted(
+            name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name)
+        )
         if stale:
             print(f"docs/checks is not current ({', '.join(stale[:5])} …): run `make docs`")
         return 1 if stale else 0

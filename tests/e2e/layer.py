@@ -60,7 +60,7 @@ class Ended:
         return self.out + self.err
 
     def __str__(self) -> str:
-        words, out = " ".join(self.arguments), self.out
+        words, out = " ".join(self.arguments), self.out[-4000:]
         with suppress(ValueError, KeyError, TypeError):
             out = f"(JSON) {bad(self.json)}"
         return f"`rfdata {words}` ended with {self.code}\n--- stdout\n{out}\n--- stderr\n{self.err}"
@@ -346,12 +346,16 @@ def kill(process: identity.Running | None) -> None:
     assert identity.wait_until_gone(process, 30)
 
 
-def tree(*folders: Path, leave_out: Sequence[str] = (".lock",)) -> dict[str, str]:
+OTHERS_WRITE = (".lock", "var")
+"""In a deployment directory: the lock, and (not as root) the servers' own data."""
+
+
+def tree(*folders: Path, leave_out: Sequence[str] = OTHERS_WRITE) -> dict[str, str]:
     """Every path below these folders with its access and its content's digest."""
     found: dict[str, str] = {}
     for folder in folders:
         for path in [folder, *sorted(folder.rglob("*"))]:
-            if path.name in leave_out:
+            if not set(leave_out).isdisjoint(path.relative_to(folder).parts):
                 continue
             state = path.lstat()
             if stat.S_ISLNK(state.st_mode):
@@ -365,7 +369,7 @@ def tree(*folders: Path, leave_out: Sequence[str] = (".lock",)) -> dict[str, str
 
 
 @contextmanager
-def nothing_changes(*folders: Path, leave_out: Sequence[str] = (".lock",)) -> Iterator[None]:
+def nothing_changes(*folders: Path, leave_out: Sequence[str] = OTHERS_WRITE) -> Iterator[None]:
     """No file below these folders is made, removed, written or given other access inside."""
 
     def look() -> dict[str, str]:

@@ -48,6 +48,7 @@ def settled_facts(config: Config) -> Facts:
         "postgres.roles": _roles(config, facts),
         "postgres.privileges": privileges(config),
         "host.users": frozenset(wanted.users),
+        "certs.ca_key": FileState(True, wanted.ca_key.mode, wanted.ca_key.user),
     }
     for server, path in (("redis", "redis"), ("redis-durable", "redis_durable")):
         settings = wanted.redis[server]  # type: ignore[index]
@@ -57,6 +58,8 @@ def settled_facts(config: Config) -> Facts:
         changes[f"{path}.settings"] = {n: normal(n, s.value) for n, s in settings.items()}
     for server in SERVERS:
         changes[f"host.limits.{server}"] = wanted.limits[server]
+        key = wanted.keys[server]
+        changes[f"certs.keys.{server}"] = FileState(True, key.mode, key.user)
         stored = replace(
             facts.certs.on_disk[server].value, names=frozenset(wanted.certificates[server])
         )
