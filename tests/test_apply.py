@@ -22,12 +22,12 @@ def quiet(_: str) -> None:
     """Nobody watches the progress."""
 
 
-def yes(_: Plan) -> bool:
+def yes(_: Plan, __: bool) -> bool:
     """Approved beforehand."""
     return False
 
 
-def nobody(plan: Plan) -> bool:
+def nobody(plan: Plan, _: bool) -> bool:
     raise UsageError(f"{len(plan.steps)} steps, and nobody says yes")
 
 
@@ -67,7 +67,7 @@ def test_what_changed_while_a_person_read_is_refused(fresh: Deployment) -> None:
     """The person says yes to a plan; meanwhile somebody makes the first folder by hand."""
     config, target = opened(fresh)
 
-    def read_slowly(_: Plan) -> bool:
+    def read_slowly(_: Plan, __: bool) -> bool:
         fresh.state.mkdir(parents=True)
         fresh.state.chmod(0o711)
         return True

@@ -35,8 +35,9 @@ class Converged:
         return sum(len(plan.steps) for plan in self.plans)
 
 
-Approve = Callable[[Plan], bool]
-"""Shows a plan; True applies it. Raises to stop. The answer says whether time passed meanwhile."""
+Approve = Callable[[Plan, bool], bool]
+"""Shows a plan and raises unless it may be applied; True when a person was asked, so that time
+passed. The second argument says whether another plan was applied before it."""
 
 
 def converge(
@@ -67,7 +68,7 @@ def converge(
             raise _stale("since this plan was made")
         if plan.empty:
             return Converged(config, tuple(plans), facts)
-        if not approved and approve(plan):
+        if not approved and approve(plan, bool(plans)):
             refuse_stale(config, target, plan)
         apply(config, target, plan, progress, meanwhile)
         plans.append(plan)

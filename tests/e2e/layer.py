@@ -28,8 +28,10 @@ import redis
 from rfdata.config import env as dotenv
 from rfdata.config.load import load
 from rfdata.model.facts import Server
+from rfdata.plan.make import make_plan
 from rfdata.targets.native import identity
 from rfdata.targets.native.layout import Layout, layout
+from rfdata.targets.open import open_target
 
 RFDATA = Path(sys.executable).parent / "rfdata"
 PATIENCE = 120.0
@@ -472,6 +474,14 @@ def _parent(pid: int) -> int:
     except OSError:
         return 0
     return int(text.rpartition(")")[2].split()[1])
+
+
+def steps_needed(found: Deployment) -> list[str]:
+    """What `rfdata plan` would show, asked inside this process: half a second less."""
+    config = load(found.directory)
+    target = open_target(config)
+    facts = target.gather(config)
+    return [step.summary for step in make_plan(config, target.desired(config, facts), facts).steps]
 
 
 def leftovers(found: Deployment) -> list[str]:

@@ -13,7 +13,6 @@ from tests.e2e import layer
 from tests.e2e.layer import Deployment
 
 from rfdata.model.facts import Server
-from rfdata.targets.native import watch
 
 APP = "researchflow_user"
 
@@ -295,7 +294,6 @@ def test_a_server_that_hangs_is_unknown_within_the_time_limit(live: Deployment) 
 
 
 def stop_watch(live: Deployment) -> None:
-    papers = watch.running(live.places)
-    assert papers is not None
-    os.kill(papers.pid, signal.SIGTERM)
-    layer.wait_for("the watch has ended", lambda: watch.running(live.places) is None)
+    for pid in layer.agents(live):
+        os.kill(pid, signal.SIGTERM)
+    layer.wait_for("the watch has ended", lambda: layer.agents(live) == [])

@@ -19,7 +19,7 @@ from rfdata.cli.options import (
     require_writable,
     write_out,
 )
-from rfdata.cli.progress import activity
+from rfdata.cli.progress import Activity, activity
 
 if TYPE_CHECKING:
     from rfdata.apply import Approve
@@ -114,7 +114,7 @@ def up(
         done = apply.converge(
             config,
             target,
-            approve=_approver(yes, format),
+            approve=_approver(yes, format, progress),
             kept=kept,
             progress=progress,
             meanwhile=_prepare_reports,
@@ -210,16 +210,24 @@ def agent(context: typer.Context) -> None:
     run_agent(load(options(context).directory))
 
 
-def _approver(yes: bool, format: Format) -> Approve:
+def _approver(yes: bool, format: Format, progress: Activity) -> Approve:
     """How a plan gets its yes: shown, then asked for, unless --yes already said so."""
     from rfdata.cli import show
 
-    def approve(found: Plan) -> bool:
+    def approve(found: Plan, applied: bool) -> bool:
+        progress.pause()
+        try:
+            return shown_and_asked(found, applied)
+        finally:
+            progress.resume()
+
+    def shown_and_asked(found: Plan, applied: bool) -> bool:
         if format is Format.TEXT:
             show.plan(found, stream=sys.stderr)
         if yes:
             return False
-        _ask(f"Apply {show.counted(len(found.steps))}?")
+        left = "nothing was done" if not applied else "these steps were not done, those before were"
+        _ask(f"Apply {show.counted(len(found.steps))}?", left)
         return True
 
     return approve
@@ -233,12 +241,12 @@ def _prepare_reports() -> None:
     html.template()
 
 
-def _ask(question: str) -> None:
+def _ask(question: str, left: str = "nothing was done") -> None:
     from rfdata.errors import UsageError
 
     if not sys.stdin.isatty():
         raise UsageError(
-            "nobody is there to ask; nothing was done", hint="add --yes to go on without asking"
+            f"nobody is there to ask; {left}", hint="add --yes to go on without asking"
         )
     if not typer.confirm(question, err=True):
-        raise UsageError("not applied; nothing was done")
+        raise UsageError(f"not applied; {left}")

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from rfdata.targets.base import Progress
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Called with a sentence, it shows it; `pause` and `resume` leave the terminal to a question."""
+
+    say: Callable[[str], None]
+    pause: Callable[[], None] = _nothing
+    resume: Callable[[], None] = _nothing
+
+    def __call__(self, sentence: str) -> None:
+        self.say(sentence)
 
 
 @contextmanager
-def activity(title: str, *, verbose: bool = False) -> Iterator[Progress]:
+def activity(title: str, *, verbose: bool = False) -> Iterator[Activity]:
     """A spinner with the current sentence and the time since the start, on a terminal only.
 
     `verbose` prints every sentence on a line of its own instead, terminal or not.
     """
     if verbose:
-        # one write for words and line end: several threads speak
-        yield lambda sentence: print(f"{sentence}\n", end="", file=sys.stderr, flush=True)  # noqa: T201
+        yield Activity(lambda sentence: print(sentence, file=sys.stderr, flush=True))  # noqa: T201
         return
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield Activity(lambda _: None)
         return
     from rich.console import Console
     from rich.progress import Progress as Bar
@@ -31,4 +43,4 @@ def activity(title: str, *, verbose: bool = False) -> Iterator[Progress]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title)
-        yield lambda sentence: bar.update(task, description=sentence)
+        yield Activity(lambda said: bar.update(task, description=said), bar.stop, bar.start)

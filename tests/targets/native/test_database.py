@@ -10,7 +10,7 @@ import sys
 import pytest
 from tests.targets.native.conftest import Deployment, quiet, until
 
-from rfdata.errors import ChangeFailed, ProgramFailed
+from rfdata.errors import ProgramFailed, UsageError
 from rfdata.model.plan import InitDatabase, IssueCertificate, StartServer
 from rfdata.postgres.client import operator
 
@@ -61,7 +61,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(empty: Deployment) -> 
     data = empty.home("postgres").data
     data.mkdir()
     (data / "letter.txt").write_text("mine")
-    with pytest.raises(ChangeFailed, match="neither empty nor"):
+    with pytest.raises(UsageError, match="neither empty nor"):
         empty.target.execute(empty.config, InitDatabase(arguments(empty)), quiet)
     assert (data / "letter.txt").read_text() == "mine"
 

@@ -12,6 +12,9 @@ from rfdata.errors import ChangeFailed, Unreachable, UsageError
 from rfdata.files import Owner
 from rfdata.targets.native.layout import Layout
 
+CLUSTER_MARK = "PG_VERSION"
+"""The file that every PostgreSQL data folder has."""
+
 
 def require_ours(layout: Layout) -> None:
     """Raise UsageError when this state folder can't be this deployment's.
@@ -61,6 +64,20 @@ def require_reachable(layout: Layout) -> None:
                 hint="set native.state in rfdata.toml to a folder that they can reach, for example "
                 f'"/var/lib/rfdata/{layout.identity}"',
             )
+
+
+def require_cluster_or_nothing(layout: Layout) -> None:
+    """Raise UsageError when PostgreSQL's data folder holds something that is no database cluster."""
+    data = layout.home("postgres").data
+    try:
+        foreign = not (data / CLUSTER_MARK).exists() and any(data.iterdir())
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    if foreign:
+        raise UsageError(
+            f"{data} is neither empty nor a PostgreSQL data folder",
+            hint="move what is in it away, or choose another native.state in rfdata.toml",
+        )
 
 
 def make_socket_folder(layout: Layout) -> None:

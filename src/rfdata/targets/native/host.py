@@ -17,7 +17,9 @@ from rfdata.secrets import Secret
 from rfdata.targets.base import Desired
 from rfdata.targets.deployment import file_state
 from rfdata.targets.native import identity, limits, ports, systemd, watch
+from rfdata.targets.native.claim import CLUSTER_MARK
 from rfdata.targets.native.identity import PROC
+from rfdata.targets.native.layout import Home
 from rfdata.targets.native.site import Site
 from rfdata.tls.authority import CA_CERTIFICATE, CA_KEY
 
@@ -31,7 +33,7 @@ def chains(site: Site, wanted: Desired) -> list[Chain[Any]]:
     }
     quick: dict[str, tuple[Callable[[Server], str], Callable[[Server], Any]]] = {
         "processes": (_where_process(site), lambda server: _process(site, server)),
-        "data": (lambda s: str(places.home(s).data), lambda s: file_state(places.home(s).data)),
+        "data": (lambda s: str(places.home(s).data), lambda s: _data(places.home(s))),
         "limits": (lambda _: "the process's control groups", lambda s: _limits(site, s)),
     }
     return [
@@ -82,6 +84,13 @@ def build(found: Mapping[str, Fact[Any]]) -> HostFacts:
         listeners=found["host.listeners"],
         watch=found["host.watch"],
     )
+
+
+def _data(home: Home) -> FileState:
+    """A server's data folder; PostgreSQL's is there only once initdb has made it."""
+    if home.server == "postgres" and not (home.data / CLUSTER_MARK).exists():
+        return FileState(exists=False)
+    return file_state(home.data)
 
 
 def disk(folder: Path) -> Disk:

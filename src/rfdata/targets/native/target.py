@@ -184,6 +184,7 @@ def _require_possible(site: Site) -> None:
     """Everything that makes it impossible from the start, before anything is done."""
     claim.require_ours(site.layout)
     claim.require_reachable(site.layout)
+    claim.require_cluster_or_nothing(site.layout)
     ports.require_allowed(site.config)
     if systemd.in_charge(site.config):
         systemd.require_ours(site.config)
