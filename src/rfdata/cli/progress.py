@@ -31,7 +31,8 @@ def activity(title: str, *, verbose: bool = False) -> Iterator[Activity]:
     `verbose` prints every sentence on a line of its own instead, terminal or not.
     """
     if verbose:
-        yield Activity(lambda sentence: print(sentence, file=sys.stderr, flush=True))  # noqa: T201
+        # one write a line: lanes speak at the same time
+        yield Activity(lambda sentence: print(f"{sentence}\n", end="", file=sys.stderr, flush=True))  # noqa: T201
         return
     if not sys.stderr.isatty():
         yield Activity(lambda _: None)
