@@ -305,6 +305,7 @@ POSTGRES: dict[str, tuple[Break, ...]] = {
         member(OWNER),
         member("researchflow_migrator"),
         member("pg_execute_server_program"),
+        member("pg_read_all_data"),
     ),
     "postgres.role_readonly": a_role(
         "researchflow_readonly", having(settings={}), member(OWNER), member("pg_write_all_data")

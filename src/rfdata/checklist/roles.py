@@ -76,7 +76,9 @@ def role_migrator(config: Config, facts: Facts) -> Verdict:
 def role_app(config: Config, facts: Facts) -> Verdict:
     """One SQL injection in one service would own whatever this role owns."""
     others = {role_name(config, role) for role in (OWNER, MIGRATOR, BACKUP)}
-    return _role(facts, app_role(config, facts), never=DANGEROUS | others | {SUPERUSER})
+    return _role(
+        facts, app_role(config, facts), never=DANGEROUS | others | {SUPERUSER, "pg_read_all_data"}
+    )
 
 
 @item(
