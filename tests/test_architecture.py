@@ -18,9 +18,10 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"shell", "files", "readings"}),
     frozenset({"tls", "runtime", "evidence"}),
     frozenset({"postgres", "redis"}),
+    frozenset({"migrations"}),
     frozenset({"targets"}),
     frozenset({"plan"}),
-    frozenset({"init", "apply", "verify", "report", "status", "certs", "doctor"}),
+    frozenset({"init", "apply", "verify", "report", "status", "certs", "doctor", "migrate"}),
     frozenset({"cli"}),
 )
 """Lowest first. A room may import those below it, and itself; verbs may use one another."""

@@ -28,6 +28,7 @@ from rfdata.model.plan import (
 )
 from rfdata.postgres import client
 from rfdata.postgres.desired_roles import role_names
+from rfdata.postgres.service_roles import GROUPS
 from rfdata.postgres.roles import steps
 from rfdata.shell import Command, run
 
@@ -56,7 +57,7 @@ class TestPlan:
         ranks = [ORDER.index(type(step.action)) for step in planned]
         assert [r for r in ranks if r > 1] == sorted(r for r in ranks if r > 1)
         made = [s.action.role for s in planned if isinstance(s.action, CreateRole)]
-        assert made == list(role_names(config).all)
+        assert sorted(made) == sorted((*GROUPS, *role_names(config).all))
 
     def test_public_loses_what_initdb_gave_it(self, config: Config) -> None:
         revoked = {s.action.privilege for s in steps(config, None) if isinstance(s.action, Revoke)}

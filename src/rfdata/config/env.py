@@ -19,12 +19,16 @@ _DOUBLE = re.compile(r'"((?:[^"\\$`]|\\["\\$`])*)"')
 _SINGLE = re.compile(r"'([^']*)'")
 _SPACE = " \t\r"
 
+SERVICES = ("orchestrator", "worker", "collab", "guideline_engine")
+"""Whoever logs in to PostgreSQL as itself; each has a password and a URL of its own."""
+
 POSTGRES_SECRETS = (
     "POSTGRES_PASSWORD",
     "POSTGRES_MIGRATOR_PASSWORD",
     "POSTGRES_READONLY_PASSWORD",
     "POSTGRES_MONITOR_PASSWORD",
     "POSTGRES_BACKUP_PASSWORD",
+    *(f"POSTGRES_{service.upper()}_PASSWORD" for service in SERVICES),
 )
 REDIS_SECRETS = (
     "REDIS_PASSWORD",
@@ -35,7 +39,8 @@ REDIS_SECRETS = (
     "REDIS_DURABLE_MONITOR_PASSWORD",
 )
 SECRETS = POSTGRES_SECRETS + REDIS_SECRETS
-URLS = ("DATABASE_URL", "REDIS_URL", "REDIS_DURABLE_URL")
+SERVICE_URLS = {service: f"{service.upper()}_DATABASE_URL" for service in SERVICES}
+URLS = ("DATABASE_URL", *SERVICE_URLS.values(), "REDIS_URL", "REDIS_DURABLE_URL")
 MINIMUM_LENGTH = {"dev": 12, "prod": 32}
 """Characters, from the checklist's sections 2, 3 and 9."""
 
@@ -81,7 +86,17 @@ def derived(
     postgres = settings.postgres
     ca = str(directory / "certs" / "ca.crt")
     query = f"sslmode=verify-full&sslrootcert={quote(ca, safe='/')}"
-    password = quote(secrets["POSTGRES_PASSWORD"].reveal(), safe="")
+
+    def url(user: str, password: Secret) -> Secret:
+        place = f"{_authority(postgres.host, postgres.port)}/{postgres.database}?{query}"
+        return Secret(f"postgresql://{user}:{quote(password.reveal(), safe='')}@{place}")
+
+    own = {
+        SERVICE_URLS[service]: url(
+            f"{postgres.database}_{service}", secrets[f"POSTGRES_{service.upper()}_PASSWORD"]
+        )
+        for service in SERVICES
+    }
     values: dict[str, str | Secret] = {
         "POSTGRES_USER": postgres.user,
         "POSTGRES_DB": postgres.database,
@@ -89,10 +104,8 @@ def derived(
         "POSTGRES_PORT": str(postgres.port),
         "POSTGRES_SSLMODE": "verify-full",
         "TLS_CA_FILE": ca,
-        "DATABASE_URL": Secret(
-            f"postgresql://{postgres.user}:{password}@{_authority(postgres.host, postgres.port)}"
-            f"/{postgres.database}?{query}"
-        ),
+        "DATABASE_URL": url(postgres.user, secrets["POSTGRES_PASSWORD"]),
+        **own,
     }
     for prefix, redis in (("REDIS", settings.redis), ("REDIS_DURABLE", settings.redis_durable)):
         values |= _redis(prefix, redis, secrets[f"{prefix}_PASSWORD"])

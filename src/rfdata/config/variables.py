@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rfdata.config.env import SERVICES
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -17,6 +19,14 @@ class Variable:
 class Block:
     title: str
     variables: tuple[Variable, ...]
+
+
+def _service(name: str) -> tuple[Variable, ...]:
+    label = name.upper()
+    return (
+        Variable(f"POSTGRES_{label}_PASSWORD", f"the {name.replace('_', '-')}'s role; a secret"),
+        Variable(f"{label}_DATABASE_URL", "how it logs in, derived; a secret"),
+    )
 
 
 def _redis(prefix: str, port: str, what: str) -> Block:
@@ -50,6 +60,10 @@ BLOCKS = (
             Variable("POSTGRES_BACKUP_PASSWORD", "role that takes backups; a secret"),
             Variable("DATABASE_URL", "derived from the above; a secret"),
         ),
+    ),
+    Block(
+        "PostgreSQL, each service as itself",
+        tuple(variable for service in SERVICES for variable in _service(service)),
     ),
     _redis("REDIS", "6379", "Redis, the cache"),
     _redis("REDIS_DURABLE", "6380", "Redis, the durable one: collab documents, queues, sessions"),

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from rfdata.model.facts import Limits, Privilege, Server
 from rfdata.secrets import Secret
 
-Group = Literal["files", "settings", "roles", "processes"]
+Group = Literal["files", "settings", "roles", "processes", "migrations"]
 Stage = Literal["place", "servers", "inside"]
 """One after another: the place with its files; the servers up to their start; what is inside them."""
 
@@ -177,6 +177,30 @@ class Revoke:
     privilege: Privilege
 
 
+@dataclass(frozen=True, slots=True)
+class Migrate:
+    """Apply these migrations, in this order, and no others."""
+
+    migrations: tuple[tuple[str, str], ...]
+    """Name and checksum."""
+
+
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """Take these migrations back, in this order, and no others."""
+
+    migrations: tuple[tuple[str, str], ...]
+    """Name, and the checksum of its rollback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearse:
+    """Try these migrations on a scratch copy of the database, and put the outcome on record."""
+
+    migrations: tuple[tuple[str, str], ...]
+    """Name, and what `model.migrations.rehearsed_as` makes of it."""
+
+
 FileAction = CreateSystemUser | MakeDirectory | SetAccess | WriteFile
 CertificateAction = IssueAuthority | IssueCertificate
 ProcessAction = InitDatabase | StartServer | RestartServer | ReloadServer | SetLimits | StartWatch
@@ -194,7 +218,10 @@ SqlAction = (
     | Grant
     | Revoke
 )
-Action = FileAction | CertificateAction | ProcessAction | SqlAction | SetRedisSetting
+MigrationAction = Migrate | RollBack | Rehearse
+Action = (
+    FileAction | CertificateAction | ProcessAction | SqlAction | SetRedisSetting | MigrationAction
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,13 @@ from dataclasses import dataclass
 from rfdata.config.load import TOML, Config
 from rfdata.errors import UsageError
 from rfdata.model.facts import Privilege
+from rfdata.postgres.service_roles import (
+    GROUPS,
+    READERS,
+    SERVICES,
+    all_services,
+    password_variable,
+)
 from rfdata.postgres.settings import SUPERUSER_RESERVED
 
 SUPERUSER = "postgres"
@@ -27,6 +34,8 @@ _RESERVED_DATABASES = frozenset({"postgres", "template0", "template1"})
 _LONGEST = 63
 """Bytes; PostgreSQL would cut a longer name off without a word."""
 
+_OWN = ("owner", "migrator", "readonly", "monitor", "backup")
+
 _MIGRATORS, _MONITORS, _BACKUPS = 5, 4, 8
 
 
@@ -38,10 +47,21 @@ class RoleNames:
     readonly: str
     monitor: str
     backup: str
+    services: Mapping[str, str]
+    """Service -> its role."""
 
     @property
     def all(self) -> tuple[str, ...]:
-        return (self.owner, self.migrator, self.app, self.readonly, self.monitor, self.backup)
+        """Those that the deployment has to itself; the groups are the schema's."""
+        return (
+            self.owner,
+            self.migrator,
+            self.app,
+            self.readonly,
+            self.monitor,
+            self.backup,
+            *self.services.values(),
+        )
 
     @property
     def with_login(self) -> tuple[str, ...]:
@@ -64,7 +84,7 @@ class DesiredRole:
 
 
 def role_names(config: Config) -> RoleNames:
-    """The six roles' names. Raises UsageError where PostgreSQL couldn't have them."""
+    """The roles' names. Raises UsageError where PostgreSQL couldn't have them."""
     settings = config.settings.postgres
     database, user = settings.database, settings.user
     where = config.directory / TOML
@@ -73,28 +93,32 @@ def role_names(config: Config) -> RoleNames:
             f"{where}: postgres.database: {database} is PostgreSQL's own",
             hint="choose another name, for example researchflow",
         )
-    if len(database) + len("_readonly") > _LONGEST:
+    longest = _LONGEST - max(len(f"_{suffix}") for suffix in (*_OWN, *SERVICES))
+    if len(database) > longest:
         raise UsageError(
             f"{where}: postgres.database: too long for the roles that are named after it",
-            hint=f"at most {_LONGEST - len('_readonly')} characters",
+            hint=f"at most {longest} characters",
         )
-    others = [
-        f"{database}_{name}" for name in ("owner", "migrator", "readonly", "monitor", "backup")
-    ]
-    if user in _RESERVED_NAMES or user.startswith("pg_") or user in others:
+    others = [f"{database}_{name}" for name in _OWN]
+    services = {service: f"{database}_{service}" for service in SERVICES}
+    taken = _RESERVED_NAMES.union(others, services.values(), GROUPS)
+    if user in taken or user.startswith("pg_"):
         raise UsageError(
             f"{where}: postgres.user: {user} is another role's name",
             hint=f"choose another name, for example {database}_user",
         )
     owner, migrator, readonly, monitor, backup = others
-    return RoleNames(owner, migrator, user, readonly, monitor, backup)
+    return RoleNames(owner, migrator, user, readonly, monitor, backup, services)
 
 
 def roles(config: Config) -> dict[str, DesiredRole]:
     """The roles by name, in the order in which they are made."""
     names = role_names(config)
     readers = max(2, config.settings.postgres.max_connections // 10)
+    shared = _left_for_services(config, readers)
+    own = max(2, shared // 6)
     return {
+        **{group: DesiredRole(why, login=False) for group, why in GROUPS.items()},
         names.owner: DesiredRole(
             "Owns the database, its schema and every table; nobody logs in as it.", login=False
         ),
@@ -106,13 +130,15 @@ def roles(config: Config) -> dict[str, DesiredRole]:
             password_variable="POSTGRES_MIGRATOR_PASSWORD",
         ),
         names.app: DesiredRole(
-            "The services: reads and writes rows, changes no table.",
-            connection_limit=_left_for_app(config, readers),
+            "The services, as long as they share one login: reads and writes rows, changes no table.",
+            connection_limit=max(2, shared - own * len(SERVICES)),
+            member_of=frozenset(all_services()),
             password_variable="POSTGRES_PASSWORD",
         ),
         names.readonly: DesiredRole(
             "Analysts and dashboards: reads rows.",
             connection_limit=readers,
+            member_of=frozenset(READERS),
             settings={"default_transaction_read_only": "on"},
             password_variable="POSTGRES_READONLY_PASSWORD",
         ),
@@ -132,6 +158,15 @@ def roles(config: Config) -> dict[str, DesiredRole]:
             ),
             password_variable="POSTGRES_BACKUP_PASSWORD",
         ),
+        **{
+            names.services[service]: DesiredRole(
+                f"The service {service.replace('_', '-')}: what its groups may, and no more.",
+                connection_limit=own,
+                member_of=frozenset(groups),
+                password_variable=password_variable(service),
+            )
+            for service, groups in SERVICES.items()
+        },
     }
 
 
@@ -149,7 +184,10 @@ def privileges(config: Config) -> frozenset[Privilege]:
             for role in names.with_login
             if role != names.migrator  # as a member of the owner
         ),
-        Privilege("database", database, "TEMPORARY", names.app),
+        *(
+            Privilege("database", database, "TEMPORARY", role)
+            for role in (names.app, *names.services.values())
+        ),
         *(
             Privilege("schema", SCHEMA, "USAGE", role)
             for role in (names.app, names.readonly, names.monitor)
@@ -173,7 +211,7 @@ def managed(config: Config, privilege: Privilege) -> bool:
     return privilege.grantee == PUBLIC or privilege.grantee in role_names(config).all
 
 
-def _left_for_app(config: Config, readers: int) -> int:
+def _left_for_services(config: Config, readers: int) -> int:
     """The services may fill the server, but leave everyone else their connections."""
     total = config.settings.postgres.max_connections
     reserved = str(config.settings.postgres.settings.get("reserved_connections", 0))

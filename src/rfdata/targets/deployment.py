@@ -29,6 +29,7 @@ FOLDERS = ("certs", "migrations")
 _PORTS = {"postgresql": 5432, "postgres": 5432, "redis": 6379, "rediss": 6379}
 _PASSWORDS = {
     "DATABASE_URL": "POSTGRES_PASSWORD",
+    **{dotenv.SERVICE_URLS[name]: f"POSTGRES_{name.upper()}_PASSWORD" for name in dotenv.SERVICES},
     "REDIS_URL": "REDIS_PASSWORD",
     "REDIS_DURABLE_URL": "REDIS_DURABLE_PASSWORD",
 }
