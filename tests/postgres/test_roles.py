@@ -28,8 +28,8 @@ from rfdata.model.plan import (
 )
 from rfdata.postgres import client
 from rfdata.postgres.desired_roles import role_names
-from rfdata.postgres.service_roles import GROUPS
 from rfdata.postgres.roles import steps
+from rfdata.postgres.service_roles import GROUPS
 from rfdata.shell import Command, run
 
 ORDER = [
@@ -103,7 +103,7 @@ class TestPlan:
 
         config = make_connections(configure, connections)
         limits = {n: r.connection_limit for n, r in roles(config).items() if r.login}
-        assert all(limit >= 2 for limit in limits.values())
+        assert all(limit >= 1 for limit in limits.values())
         names = role_names(config)
         ordinary = sum(limits[n] for n in names.with_login if n != names.backup)
         assert ordinary < connections

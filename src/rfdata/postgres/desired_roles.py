@@ -116,7 +116,7 @@ def roles(config: Config) -> dict[str, DesiredRole]:
     names = role_names(config)
     readers = max(2, config.settings.postgres.max_connections // 10)
     shared = _left_for_services(config, readers)
-    own = max(2, shared // 6)
+    own = max(1, shared // 6)
     return {
         **{group: DesiredRole(why, login=False) for group, why in GROUPS.items()},
         names.owner: DesiredRole(
