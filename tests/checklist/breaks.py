@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.checklist.healthy import GB, MB, NOW, PORTS, certificate
+from tests.checklist.healthy import role as healthy_role
 
 from rfdata.checklist.servers import PREFIX, REDIS, URL, RedisServer
 from rfdata.config.variables import NAMES
@@ -309,6 +310,21 @@ POSTGRES: dict[str, tuple[Break, ...]] = {
     ),
     "postgres.role_readonly": a_role(
         "researchflow_readonly", having(settings={}), member(OWNER), member("pg_write_all_data")
+    ),
+    "postgres.role_services": (
+        *a_role(
+            "researchflow_worker",
+            having(login=False),
+            having(superuser=True),
+            having(member_of=frozenset()),
+            member("rf_identity_write"),
+        ),
+        Break("postgres.roles", less("researchflow_collab")),
+    ),
+    "postgres.role_groups": (
+        *a_role("rf_session", having(login=True), having(bypass_rls=True), member(OWNER)),
+        Break("postgres.roles", entry("somebody", healthy_role("rf_audit_break_glass"))),
+        Break("postgres.roles", less("rf_knowledge_read")),
     ),
     "postgres.role_monitor": a_role(
         "researchflow_monitor", having(member_of=frozenset()), member(OWNER)

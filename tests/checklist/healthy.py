@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from rfdata.config import env as dotenv
 from rfdata.config.load import Config, parse_settings
+from rfdata.config.services import GROUPS, SERVICES
 from rfdata.config.variables import NAMES
 from rfdata.model.evidence import Statements
 from rfdata.model.fact import Fact
@@ -262,6 +263,8 @@ def _roles(config: Config) -> dict[str, Role]:
         f"{name}_migrator": role(f"{name}_owner", settings={"role": f"{name}_owner"}),
         config.settings.postgres.user: role(),
         f"{name}_readonly": role(settings={"default_transaction_read_only": "on"}),
+        **{group: role(login=False) for group in GROUPS},
+        **{f"{name}_{service}": role(*groups) for service, groups in SERVICES.items()},
         f"{name}_monitor": role("pg_monitor"),
         f"{name}_backup": role("pg_read_all_data", replication=True, bypass_rls=True),
     }

@@ -15,6 +15,7 @@ from rfdata.model.facts import SERVERS, AclUser, Facts, FileState, Role, Setting
 from rfdata.model.plan import Plan, WriteFile
 from rfdata.plan.make import make_plan
 from rfdata.postgres.desired_roles import privileges, roles
+from rfdata.postgres.roles import NEW_ROLE
 from rfdata.redis.acl import RULES
 from rfdata.redis.settings import normal
 from rfdata.secrets import Secret
@@ -83,7 +84,7 @@ def _roles(config: Config, facts: Facts) -> dict[str, Role]:
     there = dict(facts.postgres.roles.value)
     for name, role in roles(config).items():
         there[name] = replace(
-            there[name],
+            there.get(name, NEW_ROLE),
             login=role.login,
             replication=role.replication,
             bypass_rls=role.bypass_rls,

@@ -10,6 +10,7 @@ import pytest
 from tests.postgres.conftest import SYSTEM_USER, Cluster, new_cluster
 
 from rfdata.config.load import Config
+from rfdata.config.services import GROUPS
 from rfdata.errors import Unreachable, UsageError
 from rfdata.model.fact import FactUnread, unread
 from rfdata.model.facts import PostgresFacts, Privilege, with_fact
@@ -29,7 +30,6 @@ from rfdata.model.plan import (
 from rfdata.postgres import client
 from rfdata.postgres.desired_roles import role_names
 from rfdata.postgres.roles import steps
-from rfdata.postgres.service_roles import GROUPS
 from rfdata.shell import Command, run
 
 ORDER = [

@@ -113,6 +113,8 @@ POSTGRES: tuple[Check, ...] = (
     roles.role_migrator,
     roles.role_app,
     roles.role_readonly,
+    roles.role_services,
+    roles.role_groups,
     roles.role_monitor,
     roles.role_backup,
     roles.passwords_scram,

@@ -8,6 +8,7 @@ from rfdata.checklist.item import item, judge, not_applicable, vouch, withheld
 from rfdata.checklist.servers import external
 from rfdata.checklist.words import listing
 from rfdata.config.load import Config
+from rfdata.config.services import GROUPS, READERS, SERVICES
 from rfdata.model.facts import Facts, Role
 from rfdata.model.verdict import Verdict
 
@@ -17,6 +18,7 @@ READONLY = "readonly"
 MONITOR = "monitor"
 BACKUP = "backup"
 SUPERUSER = "postgres"
+BREAK_GLASS = "rf_audit_break_glass"
 
 NOT_OURS = "the roles of someone else's server are not set up by rfdata"
 DANGEROUS = frozenset(
@@ -95,9 +97,57 @@ def role_readonly(config: Config, facts: Facts) -> Verdict:
     return _role(
         facts,
         role_name(config, READONLY),
-        never=DANGEROUS | writers,
+        never=DANGEROUS | writers | (GROUPS.keys() - set(READERS)),
         read_only=True,
     )
+
+
+@item(
+    "postgres.role_services",
+    severity="critical",
+    remedy="GRANT and REVOKE its groups, ALTER ROLE … NOSUPERUSER and so on (rfdata up does)",
+)
+def role_services(config: Config, facts: Facts) -> Verdict:
+    """A service that is broken into should give away what it needs itself, not what all need."""
+    if external(config):
+        return not_applicable(NOT_OURS)
+    found = facts.postgres.roles
+    wrong = []
+    for service, groups in SERVICES.items():
+        role = found.value.get(role_name(config, service))
+        if role is None:
+            wrong.append(f"there is no role {role_name(config, service)}")
+        elif not role.login or _attributes(role) or role.member_of != frozenset(groups):
+            held = " ".join(("LOGIN" if role.login else "NOLOGIN", *_attributes(role)))
+            memberships = listing(role.member_of, "nothing")
+            wrong.append(f"{role_name(config, service)}: {held}, member of {memberships}")
+    expected = "each service logs in as itself, a member of its own groups and no others"
+    actual = "; ".join(wrong) or f"so it is for {listing(SERVICES)}"
+    return judge(not wrong, expected, actual, found)
+
+
+@item(
+    "postgres.role_groups",
+    severity="high",
+    remedy="ALTER ROLE … NOLOGIN NOSUPERUSER, and take the group out of every other (rfdata up does)",
+)
+def role_groups(config: Config, facts: Facts) -> Verdict:
+    """What a group has, all its members have: it must not log in, nor belong to anything itself."""
+    if external(config):
+        return not_applicable(NOT_OURS)
+    found = facts.postgres.roles
+    wrong = []
+    for group in GROUPS:
+        role = found.value.get(group)
+        if role is None:
+            wrong.append(f"there is no role {group}")
+        elif role.login or _attributes(role) or role.member_of:
+            held = " ".join(("LOGIN" if role.login else "NOLOGIN", *_attributes(role)))
+            wrong.append(f"{group}: {held}, member of {listing(role.member_of, 'nothing')}")
+    glass = sorted(name for name, role in found.value.items() if BREAK_GLASS in role.member_of)
+    wrong += [f"{name} is a member of {BREAK_GLASS}" for name in glass]
+    expected = f"{len(GROUPS)} groups that don't log in, and nobody in {BREAK_GLASS}"
+    return judge(not wrong, expected, "; ".join(wrong) or "so it is", found)
 
 
 @item(

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from rfdata.config.schema import Redis, Settings
+from rfdata.config.services import SERVICES, password_variable
 from rfdata.errors import UsageError
 from rfdata.secrets import Secret
 
@@ -19,16 +20,13 @@ _DOUBLE = re.compile(r'"((?:[^"\\$`]|\\["\\$`])*)"')
 _SINGLE = re.compile(r"'([^']*)'")
 _SPACE = " \t\r"
 
-SERVICES = ("orchestrator", "worker", "collab", "guideline_engine")
-"""Whoever logs in to PostgreSQL as itself; each has a password and a URL of its own."""
-
 POSTGRES_SECRETS = (
     "POSTGRES_PASSWORD",
     "POSTGRES_MIGRATOR_PASSWORD",
     "POSTGRES_READONLY_PASSWORD",
     "POSTGRES_MONITOR_PASSWORD",
     "POSTGRES_BACKUP_PASSWORD",
-    *(f"POSTGRES_{service.upper()}_PASSWORD" for service in SERVICES),
+    *(password_variable(service) for service in SERVICES),
 )
 REDIS_SECRETS = (
     "REDIS_PASSWORD",
@@ -93,7 +91,7 @@ def derived(
 
     own = {
         SERVICE_URLS[service]: url(
-            f"{postgres.database}_{service}", secrets[f"POSTGRES_{service.upper()}_PASSWORD"]
+            f"{postgres.database}_{service}", secrets[password_variable(service)]
         )
         for service in SERVICES
     }

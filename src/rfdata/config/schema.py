@@ -288,6 +288,21 @@ class Verify(Section):
         return value
 
 
+class Migrations(Section):
+    """How patient a migration is. Times in seconds."""
+
+    lock_timeout: Milliseconds = 3.0
+    lock_retries: Annotated[int, Field(ge=0, le=1000)] = 10
+    statement_timeout: Milliseconds = 3600.0
+
+    @field_validator("lock_timeout", "statement_timeout")
+    @classmethod
+    def _positive(cls, value: float) -> float:
+        if value < 0.001:
+            raise ValueError("at least 1ms: without a limit one lock stops every service")
+        return value
+
+
 class Settings(Section):
     """The whole of `rfdata.toml`."""
 
@@ -299,6 +314,7 @@ class Settings(Section):
     tls: Tls = Tls()
     health: Health = Health()
     verify: Verify = Verify()
+    migrations: Migrations = Migrations()
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rfdata.config.env import SERVICES
+from rfdata.config.services import SERVICES, password_variable
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Block:
 def _service(name: str) -> tuple[Variable, ...]:
     label = name.upper()
     return (
-        Variable(f"POSTGRES_{label}_PASSWORD", f"the {name.replace('_', '-')}'s role; a secret"),
+        Variable(password_variable(name), f"the {name.replace('_', '-')}'s role; a secret"),
         Variable(f"{label}_DATABASE_URL", "how it logs in, derived; a secret"),
     )
 

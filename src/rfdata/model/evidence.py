@@ -16,6 +16,7 @@ Kind = Literal[
     "waived",
     "stopped",
     "drill",
+    "overridden",
     "repaired",
 ]
 

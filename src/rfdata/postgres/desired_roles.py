@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rfdata.config.load import TOML, Config
-from rfdata.errors import UsageError
-from rfdata.model.facts import Privilege
-from rfdata.postgres.service_roles import (
+from rfdata.config.services import (
     GROUPS,
     READERS,
     SERVICES,
     all_services,
     password_variable,
 )
+from rfdata.errors import UsageError
+from rfdata.model.facts import Privilege
 from rfdata.postgres.settings import SUPERUSER_RESERVED
 
 SUPERUSER = "postgres"

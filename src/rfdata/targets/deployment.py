@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from rfdata import shell
 from rfdata.config import env as dotenv
 from rfdata.config.load import ENV, Config, read_text
+from rfdata.config.services import password_variable
 from rfdata.errors import Unreachable, UsageError
 from rfdata.evidence import log
 from rfdata.model.evidence import Statements
@@ -29,7 +30,7 @@ FOLDERS = ("certs", "migrations")
 _PORTS = {"postgresql": 5432, "postgres": 5432, "redis": 6379, "rediss": 6379}
 _PASSWORDS = {
     "DATABASE_URL": "POSTGRES_PASSWORD",
-    **{dotenv.SERVICE_URLS[name]: f"POSTGRES_{name.upper()}_PASSWORD" for name in dotenv.SERVICES},
+    **{url: password_variable(service) for service, url in dotenv.SERVICE_URLS.items()},
     "REDIS_URL": "REDIS_PASSWORD",
     "REDIS_DURABLE_URL": "REDIS_DURABLE_PASSWORD",
 }

@@ -69,6 +69,8 @@ ROLES = (
     "postgres.role_migrator",
     "postgres.role_app",
     "postgres.role_readonly",
+    "postgres.role_services",
+    "postgres.role_groups",
     "postgres.role_monitor",
     "postgres.role_backup",
     "postgres.passwords_scram",

@@ -1,4 +1,4 @@
-"""Which role each service logs in as, and the groups through which migrations grant it its rights.
+"""The services that log in to PostgreSQL as themselves, and the groups through which migrations grant it its rights.
 
 Migrations grant to groups, never to logins: a group's name is the same in every deployment, and a
 service that needs one thing more becomes a member of one group more. Groups own nothing.
