@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import shlex
+import shutil
 import signal
 import stat
 import subprocess
@@ -26,6 +27,7 @@ from rfdata.config.load import ENV, TOML, load, parse_settings
 from rfdata.config.schema import GB, MB, Settings
 from rfdata.errors import UsageError
 from rfdata.init import Wish, Written, example, init, set_value
+from rfdata.migrations.shipped import shipped
 from rfdata.secrets import Secret
 from rfdata.targets.deployment import parse_url
 
@@ -78,7 +80,7 @@ def any_umask() -> Iterator[Callable[[int], None]]:
 def test_a_fresh_deployment_can_be_opened(tmp_path: Path) -> None:
     directory = tmp_path / "some" / "where"
     written = init(directory, Wish(), usual)
-    assert outcomes(written) == dict.fromkeys(FILES, "written")
+    assert outcomes(written) == dict.fromkeys([*FILES, "migrations"], "written")
     assert sorted(path.name for path in directory.iterdir()) == sorted(
         [*FILES, "certs", "migrations"]
     )
@@ -137,7 +139,9 @@ def test_half_finished_is_completed_and_the_rest_left_alone(
     for name in missing:
         (tmp_path / name).unlink()
     found = outcomes(init(tmp_path, Wish(), usual))
-    assert found == {name: "written" if name in missing else "unchanged" for name in FILES}
+    assert found == {
+        name: "written" if name in missing else "unchanged" for name in (*FILES, "migrations")
+    }
     after = everything(tmp_path)
     assert {name: after[name] for name in before if name not in missing} == {
         name: state for name, state in before.items() if name not in missing
@@ -148,9 +152,10 @@ def test_half_finished_is_completed_and_the_rest_left_alone(
 @pytest.mark.parametrize("folder", ["certs", "migrations"])
 def test_a_missing_folder_is_made_again(tmp_path: Path, folder: str) -> None:
     init(tmp_path, Wish(), usual)
-    (tmp_path / folder).rmdir()
+    before = everything(tmp_path)
+    shutil.rmtree(tmp_path / folder)
     init(tmp_path, Wish(), usual)
-    assert (tmp_path / folder).is_dir()
+    assert everything(tmp_path).keys() == before.keys()
 
 
 def test_folders_that_are_there_keep_their_mode(tmp_path: Path) -> None:
@@ -255,7 +260,9 @@ def test_force_keeps_secrets_ports_and_the_folder_of_the_data(tmp_path: Path) ->
     toml.write_text(mine + "\n# mine\n")
     secrets, env = secrets_of(tmp_path), (tmp_path / ENV).read_bytes()
     found = init(tmp_path, Wish(force=True, ports={"redis": 7003}), unasked)
-    assert outcomes(found) == {name: "replaced" if name == TOML else "unchanged" for name in FILES}
+    assert outcomes(found) == {
+        name: "replaced" if name == TOML else "unchanged" for name in (*FILES, "migrations")
+    }
     assert (tmp_path / f"{TOML}.bak").read_text() == mine + "\n# mine\n"
     after = load(tmp_path).settings
     assert after.native.state == "/srv/the data"
@@ -388,6 +395,8 @@ def test_modes_do_not_depend_on_the_umask(
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "a").rglob("*")}
     assert modes == {
         **dict.fromkeys(FILES, 0o644),
+        **{Path(name).name: 0o644 for name in shipped()},
+        **dict.fromkeys({str(Path(name).parent) for name in shipped()} - {"."}, 0o755),
         ENV: 0o600,
         **dict.fromkeys(("d", "certs", "migrations"), 0o755),
     }
@@ -578,7 +587,7 @@ def test_git_takes_the_structure_and_never_a_secret(tmp_path: Path, inner: str) 
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("secret")
-    (directory / "migrations" / "0001_first.sql").write_text("SELECT 1;")
+    (directory / "migrations" / "9001_first.sql").write_text("SELECT 1;")
     assert git(directory, "check-ignore", ENV).returncode == 0
     git(directory, "add", "--all")
     staged = git(directory, "ls-files", "--full-name").stdout.split()
@@ -587,7 +596,8 @@ def test_git_takes_the_structure_and_never_a_secret(tmp_path: Path, inner: str) 
         ".env.example",
         ".env.production.template",
         ".gitignore",
-        "migrations/0001_first.sql",
+        *(f"migrations/{name}" for name in shipped()),
+        "migrations/9001_first.sql",
     )
     assert sorted(staged) == sorted(str(Path(inner) / name) for name in expected)
 
@@ -612,6 +622,25 @@ def test_killed_at_any_moment_the_next_init_completes_it(tmp_path: Path, fork: F
         )
         assert load(directory).env
         assert set(outcomes(init(directory, Wish(), unasked)).values()) == {"unchanged"}
+
+
+def test_the_schema_is_written_once_and_completed(tmp_path: Path) -> None:
+    init(tmp_path, Wish(), usual)
+    folder = tmp_path / "migrations"
+    assert {p.relative_to(folder).as_posix() for p in folder.rglob("*.sql")} == set(shipped())
+    first, second, *_ = shipped()
+    (folder / first).unlink()
+    assert outcomes(init(tmp_path, Wish(), unasked))["migrations"] == "completed"
+    (folder / second).write_text("-- mine\n")
+    assert outcomes(init(tmp_path, Wish(force=True), unasked))["migrations"] == "kept"
+    assert (folder / second).read_text() == "-- mine\n"
+
+
+def test_migrations_of_ones_own_stay_alone(tmp_path: Path) -> None:
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations" / "001_mine.sql").write_text("SELECT 1;\n")
+    assert outcomes(init(tmp_path, Wish(), usual))["migrations"] == "kept"
+    assert [path.name for path in (tmp_path / "migrations").iterdir()] == ["001_mine.sql"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from rfdata.config import variables
 from rfdata.config.load import ENV, TOML, deployment_directory, parse_settings, read_text
 from rfdata.config.schema import Settings
 from rfdata.errors import UsageError
+from rfdata.migrations.shipped import shipped
 from rfdata.secrets import Secret, generate
 
 GITIGNORE = """\
@@ -89,6 +90,7 @@ def init(directory: Path, wish: Wish, choose_port: ChoosePort) -> tuple[Written,
             force=wish.force,
         ),
         _put(directory / ".gitignore", GITIGNORE, force=wish.force),
+        _put_migrations(directory / "migrations"),
     )
 
 
@@ -220,6 +222,30 @@ def _put(path: Path, content: str, *, force: bool) -> Written:
     copy = files.keep_copy(path)
     files.write(path, content)
     return Written(path, "replaced", f"the former one is {copy.name}")
+
+
+def _put_migrations(folder: Path) -> Written:
+    """The schema that comes with rfdata, unless the deployment has one of its own.
+
+    A file that is there stays as it is, whatever the caller forces: it may have been applied.
+    """
+    ours = shipped()
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*.sql")}
+    if own := sorted(there - ours.keys()):
+        return Written(folder, "kept", f"it holds migrations of its own, for example {own[0]}")
+    missing = [name for name in ours if name not in there]
+    for name in missing:
+        path = folder / name
+        if not path.parent.is_dir():
+            files.make_directory(path.parent)
+        files.write(path, ours[name])
+    changed = [name for name in there if (folder / name).read_bytes() != ours[name].encode()]
+    if changed:
+        return Written(folder, "kept", f"changed by a person: {', '.join(sorted(changed))}")
+    if not missing:
+        return Written(folder, "unchanged")
+    outcome: Outcome = "written" if len(missing) == len(ours) else "completed"
+    return Written(folder, outcome, f"{len(missing)} SQL files of the ResearchFlow schema")
 
 
 def _put_env(path: Path, there: str | None, content: Secret, *, external: bool) -> Written:
