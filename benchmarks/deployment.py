@@ -58,12 +58,12 @@ class Deployment:
 
 
 @contextmanager
-def temporary() -> Iterator[Deployment]:
+def temporary(profile: str = "prod") -> Iterator[Deployment]:
     """A fresh deployment, initialised; stopped and removed in the end, whatever happened."""
     folder = Path(tempfile.mkdtemp(prefix="rfdata-benchmark-")).resolve()
     deployment = None
     try:
-        deployment = _initialised(folder / "deployment")
+        deployment = _initialised(folder / "deployment", profile)
         yield deployment
     finally:
         with undisturbed():
@@ -72,10 +72,10 @@ def temporary() -> Iterator[Deployment]:
             shutil.rmtree(folder)
 
 
-def _initialised(folder: Path) -> Deployment:
+def _initialised(folder: Path, profile: str) -> Deployment:
     ports = dict(zip(SERVERS, free_ports(len(SERVERS)), strict=True))
     options = [word for name, port in ports.items() for word in (f"--{name}-port", str(port))]
-    run((RFDATA, "-C", folder, "init", "--profile", "prod", "--name", NAME, *options))
+    run((RFDATA, "-C", folder, "init", "--profile", profile, "--name", NAME, *options))
     settings = tomllib.loads((folder / "rfdata.toml").read_text(encoding="utf-8"))
     state = settings["native"]["state"]
     return Deployment(folder, Path(state) if state else folder / "var", ports)

@@ -7,7 +7,8 @@ from typing import Literal
 
 from benchmarks.measure import Spread
 
-Unit = Literal["s", "ms", "MB", "x"]
+Unit = Literal["s", "ms", "MB", "x", "/s", "count", "share"]
+"""`/s`: how many a second. `share`: from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,12 @@ def number(value: float, unit: Unit) -> str:
     """
     >>> number(0.91234, "s"), number(23.4567, "ms"), number(1.5, "x")
     ('0.91 s', '23.5 ms', '1.50 x')
+    >>> number(1234.5, "/s"), number(6, "count"), number(0.98765, "share")
+    ('1,234 /s', '6', '0.988')
     """
-    if unit == "x":
-        return f"{value:.2f} x"
-    digits = {"s": 2, "ms": 1, "MB": 1}[unit]
-    text = f"{value:.{digits}f}"
-    return f"{text} {unit}"
+    if unit == "share":
+        return f"{value:.3f}"
+    if unit == "count":
+        return f"{value:,.0f}"
+    digits = {"s": 2, "ms": 1, "MB": 1, "x": 2, "/s": 0}[unit]
+    return f"{value:,.{digits}f} {unit}"

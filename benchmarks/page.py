@@ -1,4 +1,4 @@
-"""What a run leaves: the table on the terminal, JSON, and the measured part of docs/benchmarks.md."""
+"""What a run leaves: the table on the terminal, JSON, and the measured parts of docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from pathlib import Path
 
 from benchmarks.figure import COLUMNS, Figure
 from benchmarks.machine import Machine
-from benchmarks.measure import MEGABYTE, own_peak
-from benchmarks.scenarios import Benchmark
+from benchmarks.measure import MEGABYTE, BenchmarkError, own_peak
+from benchmarks.scenarios import LAYER, Part
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
+RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
-BEGIN = "<!-- measured: written by `python -m benchmarks` -->"
 END = "<!-- end of what is measured -->"
 
 
@@ -32,35 +31,45 @@ def table(figures: Sequence[Figure]) -> str:
     )
 
 
-def write_json(machine: Machine, figures: Sequence[Figure]) -> Path:
+def write(part: Part, machine: Machine, figures: Sequence[Figure]) -> tuple[Path, Path]:
+    """The part's own JSON, and its section of the page; every other part stays as it is."""
+    return _write_json(part, machine, figures), _write_page(part, machine, figures)
+
+
+def begin(part: Part) -> str:
+    """The line of the page after which the part's measured section begins."""
+    return f"<!-- measured: written by `{part.command}` -->"
+
+
+def _write_json(part: Part, machine: Machine, figures: Sequence[Figure]) -> Path:
     rows = [{**asdict(figure), "asked": figure.asked_text, "met": figure.met} for figure in figures]
-    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.mkdir(exist_ok=True)
     text = json.dumps({"machine": asdict(machine), "figures": rows}, indent=2, ensure_ascii=False)
-    RESULTS.write_text(text + "\n", encoding="utf-8")
-    return RESULTS
+    path = RESULTS / part.results
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
 
 
-def write_page(
-    machine: Machine, benchmarks: Sequence[Benchmark], figures: Sequence[Figure]
-) -> Path:
-    """Replace the measured part of the page; what a person wrote around it stays."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+def _write_page(part: Part, machine: Machine, figures: Sequence[Figure]) -> Path:
+    """Replace the part's section; what a person wrote around it stays."""
+    before, found, rest = PAGE.read_text(encoding="utf-8").partition(begin(part))
+    if not found:
+        raise BenchmarkError(f"{PAGE} has no line {begin(part)}")
     after = rest.partition(END)[2]
-    measured = measured_part(machine, benchmarks, figures)
-    PAGE.write_text(f"{before}{BEGIN}\n{measured}\n{END}{after}", encoding="utf-8")
+    measured = measured_part(part, machine, figures)
+    PAGE.write_text(f"{before}{found}\n{measured}\n{END}{after}", encoding="utf-8")
     return PAGE
 
 
-def measured_part(
-    machine: Machine, benchmarks: Sequence[Benchmark], figures: Sequence[Figure]
-) -> str:
+def measured_part(part: Part, machine: Machine, figures: Sequence[Figure]) -> str:
     return "\n\n".join(
         (
             _machine(machine),
+            _legend(part),
             _markdown(figures),
             _short(figures),
-            "## What is measured",
-            *(f"**{benchmark.name}**: {benchmark.about}" for benchmark in benchmarks),
+            f"{part.level} What is measured",
+            *(f"**{benchmark.name}**: {benchmark.about}" for benchmark in part.benchmarks),
         )
     )
 
@@ -70,9 +79,19 @@ def _machine(machine: Machine) -> str:
     return (
         f"Measured {machine.measured_at} on {machine.cores} cores ({machine.cpu}), "
         f"{machine.memory_gib:g} GiB, {machine.system}; load before: {machine.load:g}.\n"
-        f"{versions}.\n\n"
+        f"{versions}."
+    )
+
+
+def _legend(part: Part) -> str:
+    rows = (
         "Every row is the minimum, median and maximum of so many runs after a warm-up; a time is "
-        "judged by its median, memory by its maximum. Processor time is that of rfdata and of what it waits for (initdb), without the servers; "
+    )
+    if part is not LAYER:
+        return f"{rows}judged by its median, like a rate and a share."
+    return (
+        f"{rows}judged by its median, memory by its maximum. Processor time is that of rfdata and of "
+        "what it waits for (initdb), without the servers; "
         "it tells how much of a time was waiting. Memory is resident, of the largest process of a "
         f"run (1 MB = 1,000,000 bytes; below {own_peak() / MEGABYTE:.0f} MB nothing can be "
         "told apart from the measuring program)."

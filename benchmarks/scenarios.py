@@ -14,19 +14,26 @@ from benchmarks.by_hand import by_hand, initdb_arguments, make_ready
 from benchmarks.deployment import RFDATA, Deployment, temporary
 from benchmarks.figure import Asked, Figure
 from benchmarks.measure import MEGABYTE, Sample, Spread, alternate, repeat, run
+from benchmarks.migrations import measured as migrations
+from benchmarks.migrations.layout import COUNT
 
 Pairs = Sequence[tuple[Sample, Sample]]
 
 CHEAP = 3
 """A process of a tenth of a second is run so many times as often."""
 MEMORY = Asked(80)
+QUICK_COUNT = 51
+"""Migrations, for a try."""
 
 
 class Bench:
     """What the benchmarks share: how often to run, and one deployment that is up."""
 
-    def __init__(self, runs: int, stack: ExitStack, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, runs: int, stack: ExitStack, say: Callable[[str], None], *, quick: bool = False
+    ) -> None:
         self.runs = runs
+        self.quick = quick
         self.say = say
         self._stack = stack
         self._live: Deployment | None = None
@@ -46,6 +53,20 @@ class Benchmark:
     about: str
     """What is timed, and what the rival does not do: a paragraph of the page."""
     measure: Callable[[Bench], list[Figure]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Benchmarks that are measured and written together: one JSON, one section of the page."""
+
+    name: str
+    benchmarks: tuple[Benchmark, ...]
+    results: str
+    """The file in benchmarks/results/."""
+    level: str
+    """Of the headings in its section, "##" or "###"."""
+    command: str
+    """What writes it."""
 
 
 def _help(bench: Bench) -> list[Figure]:
@@ -130,6 +151,10 @@ def _testinfra(bench: Bench) -> list[Figure]:
     ]
 
 
+def _migrations(bench: Bench) -> list[Figure]:
+    return migrations.measure(bench.runs, bench.say, QUICK_COUNT if bench.quick else COUNT)
+
+
 def _ours(pairs: Pairs) -> list[Sample]:
     return [ours for ours, _ in pairs]
 
@@ -155,7 +180,7 @@ def _peaks(samples: Iterable[Sample]) -> Spread:
     return Spread.of(sample.peak_bytes / MEGABYTE for sample in samples)
 
 
-BENCHMARKS = (
+_LAYER = (
     Benchmark(
         "up_cold",
         "`rfdata up --yes` with the programs present and no data, against the same servers started by "
@@ -195,3 +220,30 @@ BENCHMARKS = (
         _help,
     ),
 )
+
+_MIGRATIONS = (
+    Benchmark(
+        migrations.APPLY,
+        "The same 1,000 small migrations (CREATE TABLE, ALTER TABLE with a CHECK, CREATE INDEX, INSERT, "
+        "and a file of three statements, in turn; 1.2 statements a file) onto an empty database that is "
+        "made anew from a template, untimed and followed by a CHECKPOINT, before each run. Whole "
+        "processes on one server that has rfdata's own settings for production (fsync and "
+        "synchronous_commit on); everybody comes over its unix socket as the same role. Afterwards the "
+        "columns, types, comments and rows must be the same as after psql. dbmate is told not to dump the "
+        "schema. Alembic and yoyo lie in a virtual environment of their own with the faster of the two "
+        "drivers for each (psycopg2; psycopg 3). Alembic's default is one transaction for all, so that "
+        "an error in the last file takes back all of them; everyone else commits file by file. The floor is what the "
+        "issue names: one psql with all files, each statement its own transaction, no ledger and no lock. "
+        "The runner called as a library is a Python program of a few lines that reads the folder and the ledger and "
+        "applies what is missing; `rfdata migrate up` also reads the configuration, finds the server, "
+        "checks what it would run, and keeps evidence.",
+        _migrations,
+    ),
+)
+
+LAYER = Part("layer", _LAYER, "latest.json", "##", "python -m benchmarks")
+PARTS = (
+    LAYER,
+    Part("migrations", _MIGRATIONS, "migrations.json", "###", "python -m benchmarks migrations"),
+)
+BENCHMARKS = tuple(benchmark for part in PARTS for benchmark in part.benchmarks)

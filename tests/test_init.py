@@ -624,6 +624,17 @@ def test_killed_at_any_moment_the_next_init_completes_it(tmp_path: Path, fork: F
         assert set(outcomes(init(directory, Wish(), unasked)).values()) == {"unchanged"}
 
 
+def test_a_wish_that_an_existing_deployment_does_not_grant_is_named(tmp_path: Path) -> None:
+    init(tmp_path, Wish(profile="dev"), usual)
+    toml, *_ = init(tmp_path, Wish(profile="prod", target="native"), unasked)
+    assert (toml.outcome, toml.note) == (
+        "kept",
+        'it says profile = "dev": change it there, or --force',
+    )
+    toml, *_ = init(tmp_path, Wish(), unasked)
+    assert (toml.outcome, toml.note) == ("unchanged", "")
+
+
 def test_the_schema_is_written_once_and_completed(tmp_path: Path) -> None:
     init(tmp_path, Wish(), usual)
     folder = tmp_path / "migrations"

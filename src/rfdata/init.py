@@ -28,6 +28,7 @@ GITIGNORE = """\
 *.bak*
 *.rfdata-new
 .lock
+.settled
 certs/
 var/
 evidence/
@@ -41,11 +42,11 @@ Outcome = Literal["written", "unchanged", "kept", "completed", "replaced"]
 
 @dataclass(frozen=True)
 class Wish:
-    """What the caller asked of `init`."""
+    """What the caller asked of `init`; None: whatever is there, or the usual."""
 
-    profile: str = "prod"
-    target: str = "native"
-    name: str = "researchflow"
+    profile: str | None = None
+    target: str | None = None
+    name: str | None = None
     ports: Mapping[str, int] | None = None
     force: bool = False
 
@@ -81,7 +82,7 @@ def init(directory: Path, wish: Wish, choose_port: ChoosePort) -> tuple[Written,
     _make_folders(directory)
     external = settings.deployment.target == "external"
     return (
-        Written(toml, "unchanged") if there is not None else _put(toml, text, force=wish.force),
+        _stays(toml, settings, wish) if there is not None else _put(toml, text, force=wish.force),
         _put_env(env_path, env_text, env, external=external),
         _put(directory / ".env.example", variables.example(), force=wish.force),
         _put(
@@ -119,17 +120,36 @@ def set_value(text: str, section: str, key: str, value: str) -> str:
     return changed
 
 
+def _stays(toml: Path, settings: Settings, wish: Wish) -> Written:
+    """An rfdata.toml that is there; said where it is not what the caller asked for."""
+    now = settings.deployment
+    asked = {"profile": wish.profile, "target": wish.target, "name": wish.name}
+    other = [
+        f'{key} = "{getattr(now, key)}"'
+        for key, value in asked.items()
+        if value not in (None, getattr(now, key))
+    ]
+    if not other:
+        return Written(toml, "unchanged")
+    return Written(toml, "kept", f"it says {', '.join(other)}: change it there, or --force")
+
+
 def _toml(wish: Wish, former: Settings | None, choose_port: ChoosePort) -> str:
     """The example with what was asked for; where the data lies and who listens where stays."""
-    text = set_value(example(), "deployment", "name", _quoted(wish.name))
-    text = set_value(text, "deployment", "profile", _quoted(wish.profile))
-    text = set_value(text, "deployment", "target", _quoted(wish.target))
+    name = "researchflow" if wish.name is None else wish.name
+    text = set_value(example(), "deployment", "name", _quoted(name))
+    text = set_value(
+        text, "deployment", "profile", _quoted("prod" if wish.profile is None else wish.profile)
+    )
+    text = set_value(
+        text, "deployment", "target", _quoted("native" if wish.target is None else wish.target)
+    )
     if wish.target == "external":
         return text
     if former is not None:
         text = set_value(text, "native", "state", _quoted(former.native.state))
     elif os.geteuid() == 0:
-        state = f"/var/lib/rfdata/{wish.name}-{random_source.token_hex(3)}"
+        state = f"/var/lib/rfdata/{name}-{random_source.token_hex(3)}"
         text = set_value(text, "native", "state", _quoted(state))
     if wish.profile == "dev":
         text = set_value(text, "redis", "maxmemory", '"2GB"')

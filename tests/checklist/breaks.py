@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from tests.checklist.breaking import Break, Change, entry, having, less, to
+from tests.checklist.breaks_migrations import MIGRATIONS
 from tests.checklist.healthy import GB, MB, NOW, PORTS, certificate
 from tests.checklist.healthy import role as healthy_role
 
 from rfdata.checklist.servers import PREFIX, REDIS, URL, RedisServer
 from rfdata.config.variables import NAMES
-from rfdata.model.fact import Fact
 from rfdata.model.facts import (
     SERVERS,
     AclUser,
-    Facts,
+    FileState,
     HbaRule,
     HealthRecord,
     Limits,
@@ -25,51 +25,9 @@ from rfdata.model.facts import (
     LogState,
     Privilege,
     Server,
-    paths,
-    with_fact,
 )
 
-Change = Callable[[Any], Any]
 OWNER, APP = "researchflow_owner", "researchflow_user"
-
-
-@dataclass(frozen=True)
-class Break:
-    """One fact and how it goes wrong; `also` goes wrong with it."""
-
-    path: str
-    change: Change
-    also: tuple[Break, ...] = ()
-
-    def apply(self, facts: Facts) -> Facts:
-        old: Fact[Any] = paths(facts)[self.path]
-        new: Facts = with_fact(facts, self.path, replace(old, content=self.change(old.content)))
-        for other in self.also:
-            new = other.apply(new)
-        return new
-
-
-def to(value: Any) -> Change:
-    return lambda _: value
-
-
-def having(**fields: Any) -> Change:
-    """A dataclass with other fields."""
-    return lambda old: replace(old, **fields)
-
-
-def entry(name: str, change: Any) -> Change:
-    """A mapping with one entry changed: to a value, or by a function."""
-    return lambda old: old | {name: change(old[name]) if callable(change) else change}
-
-
-def less(*names: object) -> Change:
-    """A set or mapping without these."""
-    return lambda old: (
-        {key: value for key, value in old.items() if key not in names}
-        if isinstance(old, Mapping)
-        else old - set(names)
-    )
 
 
 def setting(name: str, *values: str, **fields: Any) -> tuple[Break, ...]:
@@ -206,6 +164,11 @@ DEPLOYMENT: dict[str, tuple[Break, ...]] = {
             "deployment.files",
             entry("/var/lib/rfdata/pg/postgresql.conf", having(exists=False)),
         ),
+        Break("deployment.files", to({})),
+    ),
+    "deployment.files_private": (
+        Break("deployment.files", entry("/var/lib/rfdata/pg/postgresql.conf", having(mode=0o644))),
+        Break("deployment.files", entry("/var/lib/rfdata/redis/users.acl", FileState(True, 0o640))),
         Break("deployment.files", to({})),
     ),
     "deployment.files_not_writable": (
@@ -603,5 +566,6 @@ BREAKS: dict[str, tuple[Break, ...]] = {
     **REDIS_ONLY,
     **{id: breaks for server in SERVERS for id, breaks in _of_server(server).items()},
     **WHOLE,
+    **MIGRATIONS,
 }
 """Check id -> one or more things that make it fail."""

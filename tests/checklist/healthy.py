@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from tests.checklist.healthy_schema import schema
+
 from rfdata.config import env as dotenv
 from rfdata.config.load import Config, parse_settings
 from rfdata.config.services import GROUPS, SERVICES
@@ -30,10 +32,15 @@ from rfdata.model.facts import (
     HbaRule,
     HealthRecord,
     HostFacts,
+    Ledger,
+    LedgerEntry,
     Limits,
     Listener,
     LogFile,
     LogState,
+    MigrationFacts,
+    MigrationFile,
+    MigrationFolder,
     PostgresFacts,
     PostgresServer,
     Privilege,
@@ -41,6 +48,7 @@ from rfdata.model.facts import (
     Probes,
     Process,
     RedisFacts,
+    Rehearsal,
     Role,
     SecretStrength,
     Server,
@@ -52,6 +60,7 @@ from rfdata.model.facts import (
     with_fact,
     without,
 )
+from rfdata.model.migrations import rehearsed_as
 from rfdata.secrets import Secret
 
 T = TypeVar("T")
@@ -86,11 +95,13 @@ def healthy_facts(config: Config) -> Facts:
         certs=_certs(),
         host=_host(config),
         deployment=_deployment(config),
+        migrations=_migrations(config),
         statements=Statements({}, {}),
     )
 
 
 EXTERNAL = '[deployment]\ntarget = "external"\n'
+DENIED = "the ledger: permission denied for schema rfdata"
 FOREIGN = "someone else's server: its host can't be seen from here"
 _HOST_ONLY = ("host.", "certs.on_disk.", "certs.keys.", "certs.ca_key", "deployment.files")
 
@@ -110,6 +121,9 @@ def external_facts(config: Config) -> Facts:
     for path in paths(facts):
         if path.startswith(_HOST_ONLY) or path.endswith(".log"):
             facts = without(facts, path, FOREIGN)
+    for path in ("migrations.ledger", "migrations.verified"):
+        denied = replace(paths(facts)[path], content=None, trouble=DENIED, denied=True)
+        facts = with_fact(facts, path, denied)
     roles = {
         name: replace(found, password="hidden", password_matches=None)
         for name, found in facts.postgres.roles.value.items()
@@ -472,4 +486,33 @@ def _deployment(config: Config) -> DeploymentFacts:
         files=fact({"/var/lib/rfdata/pg/postgresql.conf": file}, "/var/lib/rfdata"),
         folders=fact({"certs": folder, "migrations": folder}, str(config.directory)),
         resolves=fact({"127.0.0.1": ("127.0.0.1",)}, "the system's resolver"),
+    )
+
+
+def _migrations(config: Config) -> MigrationFacts:
+    over, folder = "over the operator's socket", f"{config.directory}/migrations"
+    names = ("foundations", "identity", "session", "research", "audit", "knowledge", "governance")
+    files = tuple(
+        MigrationFile(n, f"{n:04}_{name}", f"up-{name}", f"down-{name}", f"proof-{name}", True)
+        for n, name in enumerate(names, start=1)
+    )
+    entries = tuple(
+        LedgerEntry(
+            *(file.number, file.name, file.checksum, "applied", 0, 0, "", NOW, 0.4),
+            *("ada@db1", "0.1.0"),
+        )
+        for file in files
+    )
+    drill = Rehearsal(
+        *(NOW - timedelta(hours=1), "ada@db1", True),
+        {file.name: rehearsed_as(file.checksum, file.rollback) for file in files},
+        *("template", 3.5, ""),
+    )
+    return MigrationFacts(
+        folder=fact(MigrationFolder(folder, files, ()), folder),
+        ledger=fact(Ledger(entries, empty_database=False), f"rfdata.migrations {over}"),
+        schema=fact(schema(), f"pg_class, pg_index, pg_proc {over}"),
+        verified=fact({file.name: "" for file in files}, f"{folder}/verify/*.sql {over}"),
+        findings=fact((), f"lint of {folder}"),
+        rehearsals=fact((drill,), f"{config.directory}/evidence"),
     )

@@ -17,7 +17,6 @@ CAPABILITIES = {
     "compose",
     "disaster-recovery",
     "drills",
-    "migrations",
     "monitoring",
     "sign-off",
 }
@@ -34,7 +33,8 @@ def test_check_ids_are_unique_and_in_a_room() -> None:
     assert [id for id, number in Counter(ids).items() if number > 1] == []
     for id in ids:
         assert re.fullmatch(
-            r"(env|deployment|postgres|redis|redis-durable|probe|tls|host|logs)\.[a-z0-9_-]+", id
+            r"(env|deployment|postgres|migrations|redis|redis-durable|probe|tls|host|logs)\.[a-z0-9_-]+",
+            id,
         )
 
 

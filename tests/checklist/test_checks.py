@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.checklist.breaks import BREAKS, Break
+from tests.checklist.breaking import Break
+from tests.checklist.breaks import BREAKS
 from tests.checklist.healthy import healthy_config, healthy_facts
 
 from rfdata.checklist import catalogue

@@ -13,6 +13,7 @@ from tests.postgres.conftest import Cluster
 
 from rfdata import files
 from rfdata.config.load import Config
+from rfdata.config.stranger import why_no_stranger
 from rfdata.errors import Unreachable
 from rfdata.model.facts import Probe
 from rfdata.postgres import client, probes
@@ -143,8 +144,8 @@ def test_nobody_can_be_sent_from_elsewhere(configure: Callable[[str], Config]) -
     for toml in ('networks = ["127.0.0.0/8"]', 'host = "::1"', 'host = "db.example.org"'):
         with pytest.raises(Unreachable):
             probes.foreign_network(configure(toml), SECONDS)
-        assert probes.why_no_stranger(configure(toml))
-    assert not probes.why_no_stranger(configure(""))
+        assert why_no_stranger(configure(toml))
+    assert not why_no_stranger(configure(""))
 
 
 Behaviour = Callable[[socket.socket], None]

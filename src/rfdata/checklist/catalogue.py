@@ -13,11 +13,13 @@ from rfdata.checklist import (
     host,
     limits,
     logs,
+    migrations,
     probes,
     redis,
     redis_access,
     redis_persistence,
     roles,
+    schema,
     tls,
     tuning,
     watch,
@@ -66,6 +68,7 @@ DEPLOYMENT: tuple[Check, ...] = (
     deployment.hosts_resolve,
     deployment.files_in_place,
     deployment.files_not_writable,
+    deployment.files_private,
 )
 
 POSTGRES: tuple[Check, ...] = (
@@ -174,7 +177,41 @@ HOST: tuple[Check, ...] = (
     *(rule(server) for server in SERVERS for rule in (*watch.PER_SERVER, *logs.PER_SERVER)),
 )
 
-CHECKS: tuple[Check, ...] = (*DEPLOYMENT, *POSTGRES, *BOTH_REDIS, *PROBES, *TLS, *HOST)
+MIGRATIONS: tuple[Check, ...] = (
+    migrations.folder,
+    migrations.applied,
+    migrations.finished,
+    migrations.unedited,
+    migrations.failures_recorded,
+    migrations.reversible,
+    migrations.lint,
+    migrations.verified,
+    migrations.rehearsed,
+    migrations.ledger_private,
+    schema.foundations,
+    schema.identity,
+    schema.session,
+    schema.research,
+    schema.knowledge,
+    schema.governance,
+    schema.audit,
+    schema.audit_append_only,
+    schema.audit_partitions,
+    schema.row_security,
+    schema.foreign_keys_indexed,
+    schema.indexes_valid,
+    schema.commented,
+)
+
+CHECKS: tuple[Check, ...] = (
+    *DEPLOYMENT,
+    *POSTGRES,
+    *MIGRATIONS,
+    *BOTH_REDIS,
+    *PROBES,
+    *TLS,
+    *HOST,
+)
 
 LINES: tuple[Line, ...] = (
     *section_02.LINES,

@@ -190,6 +190,25 @@ def files_not_writable(config: Config, facts: Facts) -> Verdict:
     )
 
 
+@item(
+    "deployment.files_private",
+    severity="high",
+    remedy="chmod 600 the files named (rfdata up does)",
+    host=True,
+)
+def files_private(config: Config, facts: Facts) -> Verdict:
+    """Users' password hashes and the rules of who may enter are nobody else's to read."""
+    found = facts.deployment.files
+    inner = {p: s for p, s in found.value.items() if s.exists and p.endswith((".conf", ".acl"))}
+    loose = {path for path, state in inner.items() if state.mode & 0o044}
+    return judge(
+        bool(inner) and not loose,
+        "no server's configuration that others can read",
+        f"readable: {listing(loose)}",
+        found,
+    )
+
+
 def described(found: FileState) -> str:
     """A file or folder in words.
 

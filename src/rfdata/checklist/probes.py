@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rfdata.checklist.item import Check, item, judge, not_applicable
+from rfdata.checklist.item import Check, item, judge, not_applicable, vouch
 from rfdata.checklist.servers import TITLE, external, of_server, probes
 from rfdata.checklist.words import duration
 from rfdata.config.load import Config
+from rfdata.config.stranger import why_no_stranger
 from rfdata.model.fact import Fact
 from rfdata.model.facts import Facts, Probe, Server
 from rfdata.model.verdict import Verdict
@@ -137,8 +138,10 @@ def foreign_network_refused(config: Config, facts: Facts) -> Verdict:
     """Passwords leak; a stolen one must be worth nothing from outside of our own networks."""
     if external(config):
         return not_applicable("which networks someone else's server is for is not known here")
-    found = facts.postgres.probes.foreign_network
-    return _refused("a client from outside the configured networks", found)
+    who = "a client from outside the configured networks"
+    if why := why_no_stranger(config):
+        return vouch(f"{who}: refused", f"{why}; try to log in from a machine outside of them")
+    return _refused(who, facts.postgres.probes.foreign_network)
 
 
 PER_SERVER: tuple[Callable[[Server], Check], ...] = (

@@ -9,7 +9,6 @@ import typer
 from rfdata.errors import UsageError
 
 LATER = {
-    "migrate": "schema and migrations",
     "backup": "backups",
     "restore": "restoring backups",
     "drill": "drills (restore, point-in-time recovery, failover, load)",

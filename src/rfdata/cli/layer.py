@@ -23,6 +23,8 @@ from rfdata.cli.progress import Activity, activity
 
 if TYPE_CHECKING:
     from rfdata.apply import Approve
+    from rfdata.config.load import Config
+    from rfdata.model.facts import Facts
     from rfdata.model.plan import Plan
 
 
@@ -39,9 +41,13 @@ def register(app: typer.Typer) -> None:
 
 def init(
     context: typer.Context,
-    profile: Annotated[str, typer.Option(help="dev or prod.")] = "prod",
-    target: Annotated[str, typer.Option(help="native or external.")] = "native",
-    name: Annotated[str, typer.Option(help="The deployment's name.")] = "researchflow",
+    profile: Annotated[str | None, typer.Option(help="dev or prod; a new one is prod.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="native or external; a new one is native.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The deployment's name; a new one's is researchflow.")
+    ] = None,
     postgres_port: Annotated[int, typer.Option(help="0: 5432 or the next free one.")] = 0,
     redis_port: Annotated[int, typer.Option(help="0: 6379 or the next free one.")] = 0,
     redis_durable_port: Annotated[int, typer.Option(help="0: 6380 or the next free one.")] = 0,
@@ -92,6 +98,7 @@ def plan(
         print_json(to_json(found))
     else:
         show.plan(found)
+    _say_what_waits(config, facts)
 
 
 def up(
@@ -134,6 +141,7 @@ def up(
         from rfdata.cli import show
 
         show.up(done.steps, report, paths)
+    _say_what_waits(done.config, done.facts)
     return verify.exit_code(report)
 
 
@@ -148,7 +156,7 @@ def down(
 
     config, target = options(context).open_to_change()
     if not yes:
-        _ask(f"Stop the servers of {config.settings.deployment.name}? Their data stays.")
+        ask(f"Stop the servers of {config.settings.deployment.name}? Their data stays.")
     with (
         alone(config, "rfdata down"),
         activity("down", verbose=verbose) as progress,
@@ -227,10 +235,21 @@ def _approver(yes: bool, format: Format, progress: Activity) -> Approve:
         if yes:
             return False
         left = "nothing was done" if not applied else "these steps were not done, those before were"
-        _ask(f"Apply {show.counted(len(found.steps))}?", left)
+        ask(f"Apply {show.counted(len(found.steps))}?", left)
         return True
 
     return approve
+
+
+def _say_what_waits(config: Config, facts: Facts) -> None:
+    """Migrations that `up` leaves to a person: what they wait for."""
+    from rfdata.plan.migrations import refusal
+
+    waits = refusal(config, facts)
+    if waits is not None:
+        typer.echo(f"rfdata: the schema stays as it is. {waits.message}", err=True)
+        for line in waits.hint.splitlines():
+            typer.echo(f"     -> {line}", err=True)
 
 
 def _prepare_reports() -> None:
@@ -241,7 +260,7 @@ def _prepare_reports() -> None:
     html.template()
 
 
-def _ask(question: str, left: str = "nothing was done") -> None:
+def ask(question: str, left: str = "nothing was done") -> None:
     from rfdata.errors import UsageError
 
     if not sys.stdin.isatty():

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import rfdata
-from rfdata.cli import certs, evidence, later, layer, proof, runtime
+from rfdata.cli import certs, evidence, later, layer, migrate, proof, runtime
 from rfdata.cli.options import Options
 from rfdata.errors import RfdataError
 
@@ -34,6 +34,7 @@ app.add_typer(proof.checks_app, name="checks")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(certs.app, name="certs")
 app.add_typer(runtime.app, name="runtime")
+app.add_typer(migrate.app, name="migrate")
 later.register(app)
 
 

@@ -22,6 +22,7 @@ HEADINGS = {
     "settings": "Settings",
     "roles": "Roles and rights",
     "processes": "Processes",
+    "migrations": "Migrations",
 }
 STYLES = {"+": "green", "-": "red", "~": "yellow"}
 

@@ -78,6 +78,27 @@ class Folder:
         files = tuple(migration.as_file() for migration in self.migrations)
         return MigrationFolder(str(self.path), files, self.problems)
 
+    @classmethod
+    def from_facts(cls, found: MigrationFolder) -> Folder:
+        """As far as choosing needs it: names and checksums, without the SQL."""
+        path = Path(found.path)
+        return cls(path, tuple(_named(path, file) for file in found.files), found.problems)
+
+
+def _named(folder: Path, file: MigrationFile) -> Migration:
+    def script(part: str, checksum: str) -> Script:
+        return Script(folder / part / f"{file.name}.sql", "", checksum)
+
+    return Migration(
+        number=file.number,
+        name=file.name,
+        script=script("", file.checksum),
+        directives=Directives(transaction=file.transactional),
+        rollback=script("rollback", file.rollback) if file.rollback else None,
+        rollback_directives=Directives(),
+        verify=script("verify", file.verify) if file.verify else None,
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:

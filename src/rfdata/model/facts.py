@@ -114,6 +114,7 @@ class Facts:
     certs: CertFacts
     host: HostFacts
     deployment: DeploymentFacts
+    migrations: MigrationFacts
     statements: Statements
 
 

@@ -87,6 +87,8 @@ class Ledger:
     """In the order of their numbers; none where there is no ledger yet."""
     empty_database: bool
     """No relation but the ledger's and extensions': nothing could be lost."""
+    others: frozenset[str] = frozenset()
+    """Who holds any privilege on its table, besides its owner; "PUBLIC" for everyone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,8 @@ class Schema:
     """HNSW and IVFFlat indexes that are valid, as "schema.name (definition)"."""
     invalid_indexes: tuple[str, ...]
     """Left behind by a CREATE INDEX CONCURRENTLY that failed."""
+    indexed: frozenset[str] = frozenset()
+    """Columns that a valid index begins with, as "schema.table.column"; partial indexes included."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from rfdata.errors import Unreachable
 from rfdata.model.fact import FactUnread
 from rfdata.model.facts import SERVERS, Facts
 from rfdata.model.plan import IssueAuthority, IssueCertificate, Plan, Stage, Step, WriteFile
-from rfdata.plan import files, identity, servers
+from rfdata.plan import files, identity, migrations, servers
 from rfdata.plan.servers import Changed
 from rfdata.targets.base import Desired
 
@@ -54,7 +54,11 @@ def _steps(config: Config, desired: Desired, facts: Facts) -> list[Step]:
         )
         brought_up = servers.bring_up(config, desired, facts, server, changed)
         lanes += _in("servers", server, (*prepared, *brought_up))
-    inside = _in("inside", "postgres", servers.inside(config, facts))
+    inside = _in(
+        "inside",
+        "postgres",
+        (*servers.inside(config, facts), *migrations.steps(config, facts)),
+    )
     changing = bool(place or lanes or inside)
     return [
         *place,

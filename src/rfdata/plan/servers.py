@@ -84,7 +84,7 @@ def bring_up(
     """Start what is stopped; reload or restart what runs and is not as desired."""
     if not running(facts, server):
         yield _start(server, desired.limits.get(server))
-    elif _elsewhere(config, facts, server):
+    elif elsewhere(config, facts, server):
         yield _restart(server, "it listens on another port than the configured one")
     elif server == "postgres":
         yield from _postgres(desired, facts, changed)
@@ -99,7 +99,7 @@ def inside(config: Config, facts: Facts) -> Iterator[Step]:
     should, a second plan follows.
     """
     if running(facts, "postgres"):
-        if not _elsewhere(config, facts, "postgres"):
+        if not elsewhere(config, facts, "postgres"):
             yield from roles.steps(config, facts.postgres)
     elif not facts.host.data["postgres"].value.exists:
         yield from roles.steps(config, None)
@@ -163,7 +163,7 @@ def _postgres(desired: Desired, facts: Facts, changed: Changed) -> Iterator[Step
         yield _reload("postgres", "takes up settings, access rules and certificates", lines)
 
 
-def _elsewhere(config: Config, facts: Facts, server: Server) -> bool:
+def elsewhere(config: Config, facts: Facts, server: Server) -> bool:
     """Whether nobody listens on a running server's configured port: it still has an older one."""
     settings = config.settings
     port = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rfdata.config.load import Config
-from rfdata.errors import Unreachable
+from rfdata.errors import NotPermitted, Unreachable
 from rfdata.model.fact import Fact
 from rfdata.model.facts import (
     Activity,
@@ -252,7 +252,7 @@ def _cidr(address: str, mask: str) -> str:
 def _read_activity(session: Session) -> Activity:
     connections, plaintext, sees_all = ask(session, "activity")[0]
     if not sees_all:
-        raise Unreachable("this role sees only its own sessions; it would need pg_read_all_stats")
+        raise NotPermitted("this role sees only its own sessions; it would need pg_read_all_stats")
     return Activity(connections, plaintext)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from rfdata.config.load import Config
+from rfdata.config.stranger import STRANGER, why_no_stranger
 from rfdata.errors import Unreachable
 from rfdata.model.facts import Probe
 from rfdata.postgres import client
@@ -19,9 +19,6 @@ from rfdata.postgres.wire import Answer, Knock, knock
 from rfdata.readings import Chain, single
 from rfdata.secrets import generate
 from rfdata.tls.handshake import offer, offer_tls11, trusting, trusting_anyone, trusting_stranger
-
-STRANGER = "127.0.0.2"
-"""An address of this machine that is rarely in anyone's configuration."""
 
 _NOT_AUTHORIZED = "28000"
 """SQLSTATE of what pg_hba.conf rejects or has no line for, and of users that don't exist."""
@@ -131,19 +128,6 @@ def foreign_network(config: Config, timeout: float) -> Probe:
         return timer.probe(False, answer.text, answer.tls_version)
     _must_be_about_us(answer)
     return timer.probe(True, f"not refused for its address: {answer.text}", answer.tls_version)
-
-
-def why_no_stranger(config: Config) -> str:
-    """Why nobody can be sent from 127.0.0.2, or nothing when it can be tried."""
-    settings = config.settings.postgres
-    if config.target == "external":
-        return "someone else's server: no address of ours is known to be outside its networks"
-    if settings.host not in ("localhost", "127.0.0.1"):
-        return f"the server is at {settings.host}; only 127.0.0.1 can be reached from {STRANGER}"
-    stranger = ipaddress.ip_address(STRANGER)
-    if any(stranger in ipaddress.ip_network(network) for network in settings.networks):
-        return f"{STRANGER} lies in the configured networks"
-    return ""
 
 
 class _Timer:

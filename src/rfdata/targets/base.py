@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from rfdata.config.load import Config
 from rfdata.model.facts import Facts, Limits, Server
 from rfdata.model.plan import Action, MakeDirectory, SetAccess, WriteFile
+
+if TYPE_CHECKING:
+    from rfdata.postgres.client import Session
 
 Progress = Callable[[str], None]
 """Called with a short sentence whenever something that takes time begins."""
@@ -62,6 +66,11 @@ class Target(Protocol):
 
     def execute(self, config: Config, action: Action, progress: Progress) -> None:
         """Do one step. Doing it twice does no harm. Raises ChangeFailed with how to go on."""
+        ...
+
+    def database(self, config: Config) -> AbstractContextManager[Session]:
+        """A session on the deployment's database, autocommit: the operator's on our own servers,
+        that of DATABASE_URL's role, which only reads, on someone else's. Raises Unreachable."""
         ...
 
     def stop(self, config: Config, progress: Progress) -> tuple[Server, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NoReturn
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from rfdata.config.load import Config
 from rfdata.errors import UsageError
+from rfdata.migrations import facts as migration_facts
 from rfdata.model.fact import Fact, now, unread
 from rfdata.model.facts import (
     SERVERS,
@@ -18,11 +20,22 @@ from rfdata.model.facts import (
 )
 from rfdata.model.plan import Action
 from rfdata.postgres import facts as postgres
+from rfdata.postgres.client import service
 from rfdata.readings import Chain, single, take
 from rfdata.redis import facts as redis
 from rfdata.targets.base import Desired, Progress
-from rfdata.targets.deployment import build_env, env_chains, folder_chains, statements, url_place
+from rfdata.targets.deployment import (
+    build_env,
+    env_chains,
+    evidence_folder,
+    folder_chains,
+    statements,
+    url_place,
+)
 from rfdata.tls import certificates
+
+if TYPE_CHECKING:
+    from rfdata.postgres.client import Session
 
 _NOT_OURS = "someone else's server: its host can't be seen from here"
 _REFUSED = "these servers are run by someone else (target external): rfdata only verifies them"
@@ -40,6 +53,10 @@ class ExternalTarget:
     def execute(self, config: Config, action: Action, progress: Progress) -> None:  # noqa: ARG002
         _refuse()
 
+    def database(self, config: Config) -> AbstractContextManager[Session]:
+        """Read only, as whoever DATABASE_URL logs in as."""
+        return service(config, read_only=True)
+
     def stop(self, config: Config, progress: Progress) -> tuple[Server, ...]:  # noqa: ARG002
         _refuse()
 
@@ -49,6 +66,7 @@ class ExternalTarget:
         chains = [
             *env_chains(config),
             *folder_chains(config),
+            *migration_facts.chains(config, evidence_folder(config)),
             *postgres.chains(config),
             *(
                 chain
@@ -72,6 +90,7 @@ class ExternalTarget:
                 folders=found["deployment.folders"],
                 resolves=found["deployment.resolves"],
             ),
+            migrations=migration_facts.build(found),
             statements=statements(config),
         )
 

@@ -93,6 +93,17 @@ DOORS = (
     ),
     "probe.postgres_foreign_network_refused",
 )
+APPLIED = ("migrations.applied", "migrations.finished", "migrations.unedited")
+DOMAINS = (
+    "migrations.foundations",
+    "migrations.identity",
+    "migrations.research",
+    "migrations.audit",
+    "migrations.session",
+    "migrations.knowledge",
+    "migrations.governance",
+)
+AUDIT = ("migrations.audit", "migrations.audit_append_only", "migrations.audit_partitions")
 HBA = ("postgres.hba_methods", "postgres.hba_tls_only", "postgres.hba_networks")
 USERS = both(
     "default_password", "no_passwordless_user", "users", "app_commands", "monitor_commands"
@@ -116,5 +127,9 @@ SECURITY = (
     *on_all("host", "system_user"),
     "env.file_mode",
     "env.never_committed",
+    "migrations.row_security",
+    "migrations.audit_append_only",
+    "migrations.ledger_private",
     "deployment.files_not_writable",
+    "deployment.files_private",
 )

@@ -1,8 +1,9 @@
-"""Section 4: migrations. The runner and the schema come with a later version."""
+"""Section 4: migrations."""
 
 from __future__ import annotations
 
 from rfdata.checklist.line import Line
+from rfdata.checklist.lines.ids import APPLIED, AUDIT, DOMAINS
 
 RUNNER = "our runner instead of a loop over psql, which exits 0 on broken SQL (decisions, 3)"
 
@@ -15,54 +16,60 @@ LINES: tuple[Line, ...] = (
     Line(
         "4.2",
         "There is a migration for everything that the services need",
-        pending="migrations: the schema as ordered files, each recorded once it was applied",
+        checks=("migrations.folder", "migrations.applied", *DOMAINS),
     ),
     Line(
         "4.3",
         "A first migration lays the schema's foundations",
-        pending="migrations: the first file of the schema, and a check that it was applied",
+        checks=("migrations.foundations",),
     ),
     Line(
         "4.4",
         "Users, roles and their permissions have tables",
-        pending="migrations: tables for users and what they may do",
+        checks=("migrations.identity", "migrations.row_security"),
     ),
     Line(
         "4.5",
         "Research workflows have tables",
-        pending="migrations: tables for workflows, their steps and their state",
+        checks=(
+            "migrations.research",
+            "migrations.row_security",
+            "migrations.foreign_keys_indexed",
+        ),
     ),
     Line(
         "4.6",
         "Who did what and when has tables that nobody can rewrite",
-        pending="migrations: tables for the audit trail, append-only by privilege",
+        checks=(*AUDIT, "postgres.role_groups"),
+        deviation="append-only by privilege and chained by hash: tables alone prove nothing",
     ),
     Line(
         "4.7",
         "Sessions have tables",
-        pending="migrations: tables for sessions, with their expiry",
+        checks=("migrations.session",),
     ),
     Line(
         "4.8",
         "Vectors can be stored and searched in the database",
-        checks=("postgres.pgvector_available", "postgres.pgvector"),
+        checks=("postgres.pgvector_available", "postgres.pgvector", "migrations.knowledge"),
         deviation="rfdata up creates the extension: it takes a superuser, which migrations are not",
     ),
     Line(
         "4.9",
         "Somebody has read every migration before it runs",
-        pending="migrations: a lint of every file, whose findings the reader sees",
+        checks=("migrations.lint",),
         attest="I have read every SQL file in migrations/ and know what it changes.",
     ),
     Line(
         "4.10",
         "Migrations run in one order, the same everywhere",
-        pending="migrations: a check that file names are ordered, unique and without a gap",
+        checks=("migrations.folder",),
+        deviation="gaps between numbers are allowed: a file that was never applied may be taken away",
     ),
     Line(
         "4.11",
         "Migrations were tried where a failure costs nothing",
-        drill="migration",
+        checks=("migrations.rehearsed",),
         deviation="on a scratch copy of the real database instead of a staging environment",
     ),
     Line(
@@ -73,18 +80,24 @@ LINES: tuple[Line, ...] = (
     Line(
         "4.13",
         "Migrations run once and then rest",
-        pending="migrations: a ledger with a lock, by which a second run has nothing to do",
+        checks=(*APPLIED, "migrations.ledger_private"),
         deviation=RUNNER,
     ),
     Line(
         "4.14",
         "Services start only when every migration was successful",
-        pending="migrations: a check that nothing is left to apply, which services wait for",
+        checks=(
+            "migrations.applied",
+            "migrations.finished",
+            "migrations.verified",
+            "migrations.indexes_valid",
+        ),
         deviation=RUNNER,
     ),
     Line(
         "4.15",
         "Each migration says how it is taken back",
-        pending="migrations: a check that every file has its reversal, and a drill that runs it",
+        checks=("migrations.reversible", "migrations.rehearsed"),
+        deviation="as SQL that a rehearsal runs, not as a description",
     ),
 )

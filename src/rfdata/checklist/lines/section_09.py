@@ -203,6 +203,7 @@ LINES: tuple[Line, ...] = (
             "tls.ca_key_private",
             *on_all("tls", "key_file"),
             "deployment.files_not_writable",
+            "deployment.files_private",
             *on_all("host", "system_user"),
         ),
     ),

@@ -90,7 +90,12 @@ LINES: tuple[Line, ...] = (
         checks=on_both("probe", "login"),
         deviation="over verified TLS, without the password in the process list (decisions, 1)",
     ),
-    Line("12.12", "Migrations were tried by themselves", drill="migration"),
+    Line(
+        "12.12",
+        "Migrations were tried by themselves",
+        checks=("migrations.rehearsed",),
+        deviation="up, down and up again on a scratch copy of the real database",
+    ),
     Line(
         "12.13",
         "Whoever asks after the servers' health gets a good answer",
@@ -117,7 +122,8 @@ LINES: tuple[Line, ...] = (
     Line(
         "12.19",
         "The schema is described",
-        pending="migrations: a description of every table, made from the live database",
+        checks=("migrations.applied", "migrations.commented"),
+        deviation="in the database itself, as comments, from which `rfdata migrate schema` makes a document",
     ),
     Line(
         "12.20",

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from rfdata.checklist.line import Line
-from rfdata.checklist.lines.ids import DATA_FOLDERS, ENV, HEALTH, LOGINS, both, on_all, on_both
+from rfdata.checklist.lines.ids import (
+    APPLIED,
+    DATA_FOLDERS,
+    DOMAINS,
+    ENV,
+    HEALTH,
+    LOGINS,
+    both,
+    on_all,
+    on_both,
+)
 
 LINES: tuple[Line, ...] = (
     Line("13.1", "Before the start, every variable was looked at", checks=(*ENV, "env.file_mode")),
@@ -19,8 +29,7 @@ LINES: tuple[Line, ...] = (
     Line(
         "13.3",
         "Before the start, migrations are in their folder",
-        checks=("deployment.migrations_folder",),
-        pending="migrations: the schema's files, and a check that they are all there",
+        checks=("deployment.migrations_folder", "migrations.folder"),
     ),
     Line(
         "13.4",
@@ -52,17 +61,19 @@ LINES: tuple[Line, ...] = (
     Line(
         "13.9",
         "Every migration ran to its end",
-        pending="migrations: a check that the ledger holds every file with its checksum",
+        checks=APPLIED,
     ),
     Line(
         "13.10",
         "No migration reported an error",
-        pending="migrations: the runner stops at the first error, and its evidence says so",
+        checks=("migrations.finished", "migrations.failures_recorded"),
+        deviation="read in the ledger: psql in a loop goes on after an error (decisions, 3)",
     ),
     Line(
         "13.11",
         "The tables are there",
-        pending="migrations: a check of the live tables against the schema",
+        checks=(*DOMAINS, "migrations.verified"),
+        deviation="each by its name, and what migrations promise of it, instead of a look at \\dt",
     ),
     Line(
         "13.12",

@@ -1,9 +1,9 @@
-"""Section 15: the way back. It needs backups and migrations, which come with a later version."""
+"""Section 15: the way back. Most of it needs backups, which come with a later version."""
 
 from __future__ import annotations
 
 from rfdata.checklist.line import Line
-from rfdata.checklist.lines.ids import HEALTH, LOGINS, on_all
+from rfdata.checklist.lines.ids import APPLIED, HEALTH, LOGINS, on_all
 
 LINES: tuple[Line, ...] = (
     Line(
@@ -46,7 +46,8 @@ LINES: tuple[Line, ...] = (
     Line(
         "15.9",
         "After a failed migration it is on record which step failed, and why",
-        pending="migrations: the error, the file and the line, as evidence",
+        checks=("migrations.failures_recorded",),
+        deviation="by the ledger and by the evidence log, at the moment that it fails",
     ),
     Line(
         "15.10",
@@ -56,12 +57,17 @@ LINES: tuple[Line, ...] = (
     Line(
         "15.11",
         "The migration is mended",
-        pending="migrations: a lint, and the checksum by which a mended file is told apart",
+        checks=("migrations.finished", "migrations.unedited", "migrations.lint"),
     ),
-    Line("15.12", "The mended migration is tried elsewhere first", drill="migration"),
+    Line(
+        "15.12",
+        "The mended migration is tried elsewhere first",
+        checks=("migrations.rehearsed",),
+        deviation="on a scratch copy of the real database, by the checksum that it then runs with",
+    ),
     Line(
         "15.13",
         "Then it runs in production",
-        pending="migrations: a second run that goes on where the first one stopped",
+        checks=(*APPLIED, "migrations.verified"),
     ),
 )

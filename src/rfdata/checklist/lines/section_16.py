@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rfdata.checklist.line import Line
 from rfdata.checklist.lines.ids import (
+    APPLIED,
     DOORS,
     ENV,
     HEALTH,
@@ -51,7 +52,7 @@ LINES: tuple[Line, ...] = (
     Line(
         "16.4",
         "Every migration was applied",
-        pending="migrations: a check that nothing is left to apply",
+        checks=(*APPLIED, "migrations.verified"),
     ),
     Line("16.5", "Every variable is set and agrees with the servers", checks=ENV),
     Line("16.6", "The layer is closed to everyone who has no business in it", checks=SECURITY),
@@ -88,8 +89,8 @@ LINES: tuple[Line, ...] = (
     Line(
         "16.14",
         "Every test was passed",
-        checks=(*LOGINS, *DOORS),
+        checks=(*LOGINS, *DOORS, "migrations.rehearsed"),
         drill="load",
-        pending="drills: migration, failover and restore, each with fresh evidence",
+        pending="drills: failover and restore, each with fresh evidence",
     ),
 )

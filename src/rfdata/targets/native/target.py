@@ -11,6 +11,7 @@ from rfdata import files
 from rfdata.config.load import Config
 from rfdata.errors import ChangeFailed
 from rfdata.files import Owner
+from rfdata.migrations import facts as migration_facts
 from rfdata.model.fact import now
 from rfdata.model.facts import SERVERS, DeploymentFacts, Facts, Limits, Server
 from rfdata.model.plan import (
@@ -20,8 +21,11 @@ from rfdata.model.plan import (
     IssueAuthority,
     IssueCertificate,
     MakeDirectory,
+    Migrate,
+    Rehearse,
     ReloadServer,
     RestartServer,
+    RollBack,
     SetAccess,
     SetLimits,
     SetRedisSetting,
@@ -45,6 +49,7 @@ from rfdata.targets.base import Desired, Progress
 from rfdata.targets.deployment import (
     build_env,
     env_chains,
+    evidence_folder,
     folder_chains,
     statements,
 )
@@ -70,6 +75,8 @@ from rfdata.tls import authority
 if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.rows import TupleRow
+
+    from rfdata.postgres.client import Session
 
 
 class NativeTarget:
@@ -114,6 +121,7 @@ class NativeTarget:
                 folders=found["deployment.folders"],
                 resolves=found["deployment.resolves"],
             ),
+            migrations=migration_facts.build(found),
             statements=said,
         )
 
@@ -152,10 +160,20 @@ class NativeTarget:
                 watch.start(config)
             case SetRedisSetting(server):
                 redis_actions.change_setting(_admin(site, server), action)
+            case Migrate() | RollBack() | Rehearse():
+                from rfdata.targets.native import migrate
+
+                migrate.execute(site, action, progress)
             case _ if isinstance(action, get_args(SqlAction)):
                 postgres_actions.execute(partial(self._sessions.connect, site), config, action)
             case _:
                 raise ChangeFailed(f"{type(action).__name__}: no such step on the native target")
+
+    def database(self, config: Config) -> AbstractContextManager[Session]:
+        """The operator's, over the unix socket."""
+        site = self._site(config)
+        port, database = site.place("postgres").port, config.settings.postgres.database
+        return operator(site.layout.socket_folder, port, database)
 
     def stop(self, config: Config, progress: Progress) -> tuple[Server, ...]:
         """First whoever would start them again, then the servers. What was written is kept."""
@@ -211,6 +229,7 @@ def _chains(site: Site, named: Desired) -> list[Chain[Any]]:
         *certs.chains(site),
         *env_chains(config),
         *folder_chains(config),
+        *migration_facts.chains(config, evidence_folder(config), socket=places.socket_folder),
     ]
 
 

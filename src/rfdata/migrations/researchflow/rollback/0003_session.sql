@@ -1,0 +1,13 @@
+DROP FUNCTION session.use_reset(bytea, text);
+DROP FUNCTION session.request_reset(text, bytea, interval);
+DROP FUNCTION session.purge(integer);
+DROP FUNCTION session.sessions_of_current_user();
+DROP FUNCTION session.revoke_all(uuid, text, bytea);
+DROP FUNCTION session.revoke(bytea, text);
+DROP FUNCTION session.choose_organization(bytea, uuid);
+DROP FUNCTION session.set_data(bytea, jsonb);
+DROP FUNCTION session.touch(bytea);
+DROP FUNCTION session.require_membership(uuid, uuid);
+DROP FUNCTION session.open(bytea, uuid, uuid, interval, jsonb, inet, text, interval);
+DROP TABLE session.password_reset_tokens;
+DROP TABLE session.sessions;

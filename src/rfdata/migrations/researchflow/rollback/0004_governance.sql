@@ -1,0 +1,10 @@
+DROP FUNCTION governance.flag_enabled(text, text);
+DROP FUNCTION governance.rollout_position(text, text);
+DROP TABLE governance.feature_flag_exceptions;
+DROP TABLE governance.feature_flags;
+DROP FUNCTION governance.set_mode(text, text);
+DROP TABLE governance.mode_history;
+DROP TABLE governance.mode;
+DROP TABLE governance.settings;
+DROP TABLE governance.setting_history;
+DROP FUNCTION governance.record_setting();

@@ -1,0 +1,24 @@
+-- Children before parents; triggers, policies, indexes and grants go with their tables.
+DROP FUNCTION research.save_checkpoint(uuid, jsonb);
+DROP FUNCTION research.move_stage(uuid, text, text);
+DROP FUNCTION research.begin_stage(uuid, bigint, text);
+DROP FUNCTION research.move_run(uuid, text, text);
+DROP FUNCTION research.add_workflow_version(uuid, jsonb);
+DROP TABLE research.checkpoints;
+DROP TABLE research.stage_moves;
+DROP TABLE research.stage_runs;
+DROP TABLE research.run_moves;
+DROP TABLE research.runs;
+DROP FUNCTION research.record_stage_move();
+DROP FUNCTION research.guard_stage_state();
+DROP FUNCTION research.record_run_move();
+DROP FUNCTION research.guard_run_state();
+DROP TABLE research.stage_transitions;
+DROP TABLE research.run_transitions;
+DROP TABLE research.stages;
+DROP TABLE research.workflow_versions;
+DROP TABLE research.workflows;
+DROP TABLE research.project_members;
+DROP TABLE research.projects;
+DROP FUNCTION research.digest(jsonb);
+DROP FUNCTION research.required_organization();

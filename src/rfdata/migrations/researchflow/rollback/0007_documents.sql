@@ -1,0 +1,26 @@
+-- Children before parents; triggers, policies, indexes and grants go with their tables.
+DROP FUNCTION research.cancel_gate(uuid);
+DROP FUNCTION research.decide(uuid, text, text);
+DROP FUNCTION research.resolve_phi_finding(uuid, text, text);
+DROP FUNCTION research.classify_dataset(uuid, text, text);
+DROP FUNCTION research.verify_manuscript(uuid);
+DROP FUNCTION research.append_manuscript_version(uuid, text, text, bigint);
+DROP FUNCTION research.add_artifact_version(uuid, bytea, bigint, text, text, uuid);
+DROP FUNCTION research.authors_of(research.approval_gates);
+DROP FUNCTION research.state_of(research.approval_gates);
+DROP FUNCTION research.manuscript_hash(research.manuscript_versions);
+DROP TABLE research.approval_decisions;
+DROP TABLE research.approval_gates;
+DROP FUNCTION research.close_gate();
+DROP FUNCTION research.guard_decision();
+DROP FUNCTION research.guard_gate();
+DROP TABLE research.phi_findings;
+DROP TABLE research.datasets;
+DROP FUNCTION research.raise_classification();
+DROP FUNCTION research.guard_classification();
+DROP TABLE research.manuscript_versions;
+DROP TABLE research.manuscripts;
+DROP TABLE research.artifact_edges;
+DROP FUNCTION research.refuse_cycle();
+DROP TABLE research.artifact_versions;
+DROP TABLE research.artifacts;

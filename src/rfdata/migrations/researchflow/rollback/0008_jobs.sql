@@ -1,0 +1,14 @@
+DROP VIEW research.ai_costs;
+DROP FUNCTION research.purge_jobs(interval, bigint);
+DROP FUNCTION research.fail_job(uuid, uuid, text, boolean);
+DROP FUNCTION research.job_backoff(bigint);
+DROP FUNCTION research.finish_job(uuid, uuid, jsonb);
+DROP FUNCTION research.heartbeat_job(uuid, uuid, interval);
+DROP FUNCTION research.refuse_lost_lease(uuid);
+DROP FUNCTION research.claim_job(text, text[], interval);
+DROP FUNCTION research.release_expired_jobs(bigint);
+DROP FUNCTION research.requeue_job(uuid);
+DROP FUNCTION research.cancel_job(uuid);
+DROP FUNCTION research.enqueue_job(text, jsonb, text, bigint, timestamptz, bigint, uuid, uuid);
+DROP TABLE research.ai_invocations;
+DROP TABLE research.jobs;

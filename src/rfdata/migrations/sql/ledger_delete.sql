@@ -1,0 +1,3 @@
+DELETE FROM rfdata.migrations
+WHERE number = %(number)s
+RETURNING extract(epoch FROM clock_timestamp() - now());

@@ -1,0 +1,1 @@
+SELECT direction, done_checksum FROM rfdata.migrations WHERE number = %(number)s
