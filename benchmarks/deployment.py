@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,12 +59,18 @@ class Deployment:
 
 
 @contextmanager
-def temporary(profile: str = "prod") -> Iterator[Deployment]:
-    """A fresh deployment, initialised; stopped and removed in the end, whatever happened."""
+def temporary(
+    profile: str = "prod", settings: Mapping[str, str] | None = None
+) -> Iterator[Deployment]:
+    """A fresh deployment, initialised; stopped and removed in the end, whatever happened.
+
+    `settings`: other values for keys of rfdata.toml that it has once, as TOML writes them.
+    """
     folder = Path(tempfile.mkdtemp(prefix="rfdata-benchmark-")).resolve()
     deployment = None
     try:
         deployment = _initialised(folder / "deployment", profile)
+        _set(folder / "deployment" / "rfdata.toml", settings or {})
         yield deployment
     finally:
         with undisturbed():
@@ -79,6 +86,15 @@ def _initialised(folder: Path, profile: str) -> Deployment:
     settings = tomllib.loads((folder / "rfdata.toml").read_text(encoding="utf-8"))
     state = settings["native"]["state"]
     return Deployment(folder, Path(state) if state else folder / "var", ports)
+
+
+def _set(path: Path, settings: Mapping[str, str]) -> None:
+    text = path.read_text(encoding="utf-8")
+    for key, value in settings.items():
+        text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.M)
+        if count != 1:
+            raise BenchmarkError(f"{path} has {key} {count} times")
+    path.write_text(text, encoding="utf-8")
 
 
 def _clear(deployment: Deployment) -> None:

@@ -38,7 +38,7 @@ def write(part: Part, machine: Machine, figures: Sequence[Figure]) -> tuple[Path
 
 def begin(part: Part) -> str:
     """The line of the page after which the part's measured section begins."""
-    return f"<!-- measured: written by `{part.command}` -->"
+    return f"<!-- measured: written by `python -m benchmarks {part.name}` -->"
 
 
 def _write_json(part: Part, machine: Machine, figures: Sequence[Figure]) -> Path:
@@ -68,7 +68,7 @@ def measured_part(part: Part, machine: Machine, figures: Sequence[Figure]) -> st
             _legend(part),
             _markdown(figures),
             _short(figures),
-            f"{part.level} What is measured",
+            "### What is measured",
             *(f"**{benchmark.name}**: {benchmark.about}" for benchmark in part.benchmarks),
         )
     )

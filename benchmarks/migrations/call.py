@@ -9,17 +9,19 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rfdata.migrations import choose, ledger, runner
+from rfdata.migrations.choose import to_apply
 from rfdata.migrations.folder import read_folder
+from rfdata.migrations.ledger import read
 from rfdata.migrations.migration import Author, Identity
+from rfdata.migrations.runner import up
 from rfdata.postgres.client import operator
 
 
 def main(socket: str, port: str, database: str, folder: str) -> None:
     found = read_folder(Path(folder))
     with operator(Path(socket), int(port), database) as session:
-        wanted = choose.to_apply(found, ledger.read(session))
-        runner.up(session, wanted, identity=Identity(), author=Author("benchmark", "benchmark"))
+        wanted = to_apply(found, read(session))
+        up(session, wanted, identity=Identity(), author=Author("benchmark", "benchmark"))
 
 
 if __name__ == "__main__":

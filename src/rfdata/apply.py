@@ -101,6 +101,7 @@ def apply(
     plan: Plan,
     progress: Progress,
     meanwhile: Callable[[], None] = lambda: None,
+    again: str = "rfdata up",
 ) -> None:
     """Run every step: stages one after another, the lanes of a stage side by side.
 
@@ -122,7 +123,7 @@ def apply(
             hint = getattr(error, "hint", "") or f"to take the step back: {step.reversal}"
             raise ChangeFailed(
                 f"step {work.numbers[id(step)]} of {len(plan.steps)} ({step.summary}): {error}",
-                hint=f"{hint}\nmend the cause, then run `rfdata up` again: it goes on from here",
+                hint=f"{hint}\nmend the cause, then run `{again}` again: it goes on from here",
             ) from error
     seconds = round(monotonic() - started, 3)
     log.append(folder, "applied", {**data, "seconds": seconds}, by=who, version=version)

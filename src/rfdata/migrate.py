@@ -110,8 +110,8 @@ def rehearsal(config: Config, target: Target, *, everything: bool) -> Plan:
     with target.database(config) as session:
         entries = ledger.read(session)
     chosen = choose.to_apply(found, entries) if not everything else ()
-    files = tuple(m.as_file() for m in chosen or found.migrations)
-    return _plan(config, tuple(planned.rehearse(files)))
+    files = tuple(migration.as_file() for migration in chosen or found.migrations)
+    return _plan(config, tuple(planned.rehearse(files, from_empty=not chosen)))
 
 
 def last_rehearsal(config: Config) -> Mapping[str, Any]:

@@ -21,6 +21,26 @@ if TYPE_CHECKING:
 
 SHA256 = bytes(range(32))
 
+ADD_VERSION: LiteralString = (
+    "SELECT version_id FROM research.add_artifact_version"
+    "(%s, sha256(%s::text::bytea), 10, 'text/csv', 's3://bucket/key')"
+)
+LINK: LiteralString = (
+    "INSERT INTO research.artifact_edges (from_version_id, kind, to_version_id) VALUES (%s, %s, %s)"
+)
+APPEND: LiteralString = "SELECT version_number FROM research.append_manuscript_version(%s, %s)"
+FIND: LiteralString = (
+    "INSERT INTO research.phi_findings"
+    " (dataset_id, kind, location, confidence, detector, fingerprint)"
+    " VALUES (%s, 'name', %s, 0.9, 'presidio 2.2', %s)"
+)
+ENQUEUE: LiteralString = "SELECT research.enqueue_job(%s, job_priority => %s)"
+INVOKE: LiteralString = (
+    "INSERT INTO research.ai_invocations (provider, model, status, prompt_tokens, response_tokens,"
+    " cost, currency, latency_ms, prompt_sha256, response_sha256, invoked_at)"
+    " VALUES ('p', 'm', %s, 1000, 10, %s, %s, 900, %s, %s, %s)"
+)
+
 
 @pytest.fixture(scope="module")
 def shared(pristine: Cluster, schema_template: Scratch) -> Iterator[Scratch]:
@@ -134,3 +154,80 @@ def tables_of_organizations(place: Scratch, schema: str) -> set[str]:
         schema,
     )
     return {row[0] for row in rows}
+
+
+def versions(study: Study, session: Session, count: int) -> list[UUID]:
+    """So many versions of one new artifact."""
+    artifact = one(
+        session,
+        "INSERT INTO research.artifacts (project_id, name, kind) VALUES (%s, 'a', 'data')"
+        " RETURNING id",
+        study.project,
+    )
+    return [one(session, ADD_VERSION, artifact, str(number)) for number in range(count)]
+
+
+def new_manuscript(study: Study) -> UUID:
+    with study.acting() as session:
+        made = one(
+            session,
+            "INSERT INTO research.manuscripts (project_id, title) VALUES (%s, 'M') RETURNING id",
+            study.project,
+        )
+    assert isinstance(made, UUID)
+    return made
+
+
+def new_dataset(study: Study) -> UUID:
+    with study.acting() as session:
+        made = one(
+            session,
+            "INSERT INTO research.datasets (project_id, name) VALUES (%s, 'D') RETURNING id",
+            study.project,
+        )
+    assert isinstance(made, UUID)
+    return made
+
+
+@dataclass(frozen=True)
+class Gate:
+    study: Study
+    id: UUID
+
+    def decide(self, user: UUID, decision: str = "approve", because: str = "") -> str:
+        with self.study.acting(user=user) as session, session.transaction():
+            state = one(session, "SELECT research.decide(%s, %s, %s)", self.id, decision, because)
+        assert isinstance(state, str)
+        return state
+
+    def refuses(
+        self, error: type[errors.Error], user: UUID, decision: str = "approve", because: str = ""
+    ) -> str:
+        decide: LiteralString = "SELECT research.decide(%s, %s, %s)"
+        with self.study.acting(user=user) as session:
+            return refused(session, error, decide, self.id, decision, because)
+
+
+def claim(session: Session, *kinds: str, lease: str = "1 minute") -> dict[str, Any] | None:
+    with session.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(
+            "SELECT * FROM research.claim_job('w', %s, %s::interval)", (list(kinds) or None, lease)
+        )
+        return cursor.fetchone()
+
+
+def claimed(session: Session, *kinds: str) -> dict[str, Any]:
+    job = claim(session, *kinds)
+    assert job is not None
+    return job
+
+
+def enqueue(study: Study, *priorities: int, kind: str = "analysis") -> list[UUID]:
+    with study.acting() as session:
+        return [one(session, ENQUEUE, kind, priority) for priority in priorities]
+
+
+def job(study: Study, which: UUID, columns: str) -> tuple[Any, ...]:
+    [row] = study.place.run(f"SELECT {columns} FROM research.jobs WHERE id = %s", which)
+    assert isinstance(row, tuple)
+    return row

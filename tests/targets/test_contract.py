@@ -29,11 +29,14 @@ from rfdata.model.plan import (
     IssueAuthority,
     IssueCertificate,
     MakeDirectory,
+    Migrate,
+    Rehearse,
     ReloadServer,
     ResetSetting,
     RestartServer,
     Revoke,
     RevokeRole,
+    RollBack,
     SetAccess,
     SetLimits,
     SetOwner,
@@ -257,6 +260,9 @@ ACTIONS: tuple[Action, ...] = (
     CreateExtension("vector"),
     Grant(Privilege("schema", "public", "CREATE", "PUBLIC")),
     Revoke(Privilege("schema", "public", "USAGE", "researchflow_user")),
+    Migrate((("0001_first", "0" * 64),)),
+    RollBack((("0001_first", "0" * 64),)),
+    Rehearse((("0001_first", "0" * 64),)),
 )
 
 
@@ -289,6 +295,11 @@ CHANGING = (
     ("down", "--yes"),
     ("plan",),
     ("certs", "renew"),
+    ("migrate", "up"),
+    ("migrate", "down", "--yes"),
+    ("migrate", "rehearse"),
+    ("migrate", "baseline", "--to", "1", "--yes"),
+    ("migrate", "resolve", "1", "--as", "applied"),
 )
 
 

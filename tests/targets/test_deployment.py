@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 import subprocess
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rfdata.config import variables
-from rfdata.config.env import SECRETS
+from rfdata.config.env import SECRETS, SERVICE_URLS, URLS
 from rfdata.config.load import ENV, TOML, Config, load
 from rfdata.errors import Unreachable, UsageError
 from rfdata.init import Wish, init
@@ -69,6 +70,7 @@ def test_a_fresh_deployment_reads_as_it_was_made(deploy: Deploy) -> None:
     )
     assert {name: (url.port, url.password_matches) for name, url in facts.urls.value.items()} == {
         "DATABASE_URL": (5432, True),
+        **dict.fromkeys(SERVICE_URLS.values(), (5432, True)),
         "REDIS_URL": (6379, True),
         "REDIS_DURABLE_URL": (6380, True),
     }
@@ -78,7 +80,7 @@ def test_a_fresh_deployment_reads_as_it_was_made(deploy: Deploy) -> None:
 def test_no_fact_holds_a_secret(deploy: Deploy) -> None:
     config = load(deploy())
     shown = repr(env_facts(config))
-    for name in (*SECRETS, "DATABASE_URL", "REDIS_URL", "REDIS_DURABLE_URL"):
+    for name in (*SECRETS, *URLS):
         assert config.secret(name).reveal() not in shown
 
 
@@ -288,7 +290,7 @@ def folders(deploy: Deploy) -> Callable[[str], dict[str, Fact[object]]]:
 
 def test_the_deployments_folders_are_looked_at(deploy: Deploy) -> None:
     directory = deploy()
-    (directory / "migrations").rmdir()
+    shutil.rmtree(directory / "migrations")
     (directory / "certs").chmod(0o700)
     found = take(folder_chains(load(directory)), 10)["deployment.folders"].value
     assert stat.S_IMODE((directory / "certs").stat().st_mode) == found["certs"].mode == 0o700

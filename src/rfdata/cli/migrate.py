@@ -130,7 +130,7 @@ def rehearse(
 
     config, target = options(context).open_to_change()
     plan = migrate.rehearsal(config, target, everything=all)
-    _run(config, target, plan, verbose=verbose)
+    _run(config, target, plan, "migrate rehearse", verbose=verbose)
     found = migrate.last_rehearsal(config)
     if format is Format.JSON:
         print_json(found)
@@ -267,7 +267,7 @@ def _apply(
         from rfdata import migrate
 
         migrate.put_on_record(config, verb, leave)
-        _run(config, target, plan, verbose=verbose)
+        _run(config, target, plan, verb, verbose=verbose)
     names = [name for step in plan.steps for name in step.detail]
     if format is Format.JSON:
         print_json({"plan": plan.digest, "migrations": [name[2:] for name in names]})
@@ -277,12 +277,12 @@ def _apply(
         typer.echo("\n".join(names))
 
 
-def _run(config: Config, target: Target, plan: Plan, *, verbose: bool) -> None:
+def _run(config: Config, target: Target, plan: Plan, verb: str, *, verbose: bool) -> None:
     from rfdata import apply
     from rfdata.cli.progress import activity
 
     with activity("migrate", verbose=verbose) as progress:
-        apply.apply(config, target, plan, progress)
+        apply.apply(config, target, plan, progress, again=f"rfdata {verb}")
 
 
 def _fails(problem: Problem, *, strict: bool) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rfdata.cli.show import console
@@ -20,8 +20,9 @@ STYLES = {
     "edited": "red",
     "gone": "red",
 }
+PASSES = ("up", "down", "up again")
 LONGEST_HELD = 8
-"""Rows of the lock table that a terminal gets; the JSON has all."""
+"""Locks that a terminal shows; the JSON has more."""
 
 
 def status(picture: Picture) -> None:
@@ -82,24 +83,31 @@ def findings(found: Sequence[Problem]) -> None:
 def rehearsal(data: Mapping[str, Any]) -> None:
     """How a rehearsal went: seconds a migration, and who would have waited for what."""
     from rich.table import Table
+    from rich.text import Text
 
     out = console()
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("migration", "up", "down", "up again"):
-        table.add_column(heading, justify="left" if heading == "migration" else "right")
+    table.add_column("migration")
+    for way in PASSES:
+        table.add_column(way, justify="right")
+    table.add_column("longest wait", justify="right")
     for name, timings in data["timings"].items():
-        cells = (timings.get(way) for way in ("up", "down", "again"))
-        table.add_row(name, *("-" if cell is None else f"{cell:.3f} s" for cell in cells))
+        cells = (timings.get(way) for way in PASSES)
+        waits = [waited["worst"] for waited in data["load"].get(name, {}).values()]
+        row = (*cells, max(waits, default=None))
+        table.add_row(name, *("-" if cell is None else f"{cell:.3f} s" for cell in row))
     out.print(table)
-    held = sorted(data["locks"], key=lambda lock: -lock["seconds"])[:LONGEST_HELD]
+    held = sorted(_held(data["locks"]), key=lambda each: -each[0])
     if held:
-        out.print("\nlocks on tables that were there before, the longest first", style="bold")
-    for lock in held:
-        out.print(
-            f"  {lock['seconds']:.3f} s  {lock['relation']}  {lock['mode']}: {lock['blocks']}"
-            f"  ({lock['migration']}, {lock['direction']})"
-        )
-    passed = "passed" if data["passed"] else f"did not pass: {data['trouble']}"
-    out.print(
-        f"\nthe rehearsal {passed}, on a copy made by {data['method']}, {data['seconds']:.1f} s"
-    )
+        out.print("\nlocks on what was there before, the longest first", style="bold")
+    for seconds, text in held[:LONGEST_HELD]:
+        out.print(Text(f"  {seconds:.3f} s  {text}"))
+    out.print(f"\nthe rehearsal passed, on a copy ({data['method']}), in {data['seconds']:.1f} s")
+
+
+def _held(locks: Mapping[str, Any]) -> Iterator[tuple[float, str]]:
+    for name, ways in locks.items():
+        for way, each in ways.items():
+            for lock in each:
+                place = f"{lock['relation']}  {lock['mode']}: {lock['blocks']}"
+                yield lock["seconds"], f"{place}  ({name}, {way})"

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from json import loads
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rfdata.migrations.queries import query
 
 if TYPE_CHECKING:
+    from psycopg.rows import TupleRow
+
     from rfdata.migrations.migration import Session
 
 Content = str | tuple[str, ...]
@@ -48,11 +51,20 @@ _SHOWN = 80
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object. What it has none of, or has as usual, is not among its facets."""
+    """One object."""
 
     of: str
     """The object that it goes away with: a column's table, a table's schema; or empty."""
-    facets: Mapping[str, Content]
+    text: str
+    """Its facets as the server wrote them, a JSON object: most are never looked into."""
+    notes: Mapping[str, str]
+    """Comments, security labels, extensions that it goes with."""
+
+    @property
+    def facets(self) -> Mapping[str, Content]:
+        """What it has none of, or has as usual, is not among them."""
+        found = loads(self.text).items()
+        return {name: _canonical(name, value) for name, value in found if value} | {**self.notes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +85,29 @@ def snapshot(session: Session) -> Catalogue:
     with session.transaction():
         session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         session.execute(_PRINTING)
-        rows = [row for part in PARTS for row in session.execute(query(f"catalogue_{part}"))]
-        notes: dict[tuple[int, int, int], dict[str, Content]] = {}
-        for *place, name, text in session.execute(query("catalogue_notes")):
-            notes.setdefault((place[0], place[1], place[2]), {})[name] = text
-    entries = {}
-    for classid, objid, subid, kind, name, of, facets in rows:
-        known = {facet: _canonical(facet, value) for facet, value in facets.items() if value}
-        known |= notes.get((classid, objid, subid), {})
-        entries[f"{kind} {name}"] = Entry(of or "", MappingProxyType(known))
+        rows = [row for part in PARTS for row in _rows(session, part)]
+        notes: dict[tuple[int, int, int], dict[str, str]] = {}
+        for classid, objid, subid, name, text in _rows(session, "notes"):
+            notes.setdefault((classid, objid, subid), {})[name] = text
+    entries = {
+        f"{kind} {name}": Entry(of or "", facets, notes.get((classid, objid, subid), {}))
+        for classid, objid, subid, kind, name, of, facets in rows
+    }
     return Catalogue(MappingProxyType(entries))
 
 
 def differences(before: Catalogue, after: Catalogue) -> tuple[str, ...]:
     """What is not as it was, a line each; of a whole table that was left behind, only the table."""
     return tuple(_differences(before.entries, after.entries))
+
+
+def _rows(session: Session, part: str) -> Iterator[TupleRow]:
+    """Prepared, for a rehearsal asks the same again and again; JSON stays text."""
+    from psycopg.types.string import TextLoader
+
+    cursor = session.cursor()
+    cursor.adapters.register_loader("json", TextLoader)
+    return cursor.execute(query(f"catalogue_{part}"), prepare=True)
 
 
 def _canonical(facet: str, value: str | list[str]) -> Content:
@@ -106,8 +126,15 @@ def _differences(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> Ite
             if was.of not in before or was.of in after:
                 yield f"{key}: is gone{_with_others(key, before)}"
         elif was is not None and became is not None:
-            for facet in sorted(was.facets.keys() | became.facets.keys()):
-                yield from _facet(key, facet, was.facets.get(facet), became.facets.get(facet))
+            yield from _changes(key, was, became)
+
+
+def _changes(key: str, was: Entry, became: Entry) -> Iterator[str]:
+    if was == became:
+        return
+    old, new = was.facets, became.facets
+    for facet in sorted(old.keys() | new.keys()):
+        yield from _facet(key, facet, old.get(facet), new.get(facet))
 
 
 def _with_others(key: str, entries: Mapping[str, Entry]) -> str:

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, LiteralString
 
-from rfdata.errors import ChangeFailed, ProgramFailed, ProgramMissing, RfdataError, UsageError
+from rfdata.errors import ChangeFailed, ProgramMissing, RfdataError, UsageError
+from rfdata.migrations import dump
+from rfdata.migrations.dump import Tools as Tools
 from rfdata.migrations.queries import query
-from rfdata.postgres.client import MAINTENANCE
-from rfdata.postgres.desired_roles import SUPERUSER
-from rfdata.shell import Command, run
+from rfdata.postgres.client import MAINTENANCE, explained
 
 if TYPE_CHECKING:
     from psycopg.sql import Composed
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 Connect = Callable[[str], AbstractContextManager["Session"]]
 """The operator's connection to a database by its name, in autocommit."""
 
-Method = Literal["template", "dump", "schema"]
+Method = Literal["template", "dump", "schema", "empty"]
 
 LIMIT = 1 << 30
 """Bytes. Of a larger database only the schema and the rows of small tables are copied."""
@@ -48,27 +46,6 @@ _KEY: LiteralString = "hashtext('rfdata rehearsal'), hashtext(%s)"
 _LONGEST_NAME = 63
 """Bytes."""
 
-_TIMEOUT = 3600.0
-
-_DUMP = (
-    "--format=custom",
-    "--compress=0",
-    "--no-subscriptions",  # a copy must not pull from anywhere
-    "--no-password",
-    "--lock-wait-timeout=60000",
-)
-_RESTORE = ("--exit-on-error", "--no-password")
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """PostgreSQL's own programs, and where they find the server: over the socket they need no TLS."""
-
-    pg_dump: Path
-    pg_restore: Path
-    socket: Path
-    port: int
-
 
 @dataclass(frozen=True, slots=True)
 class Copy:
@@ -84,6 +61,7 @@ class _Original:
     collate: str
     ctype: str
     icu_locale: str | None
+    icu_rules: str | None
     tablespace: str
     size: int
     busy: bool
@@ -98,9 +76,10 @@ def scratch(
     tools: Tools | None,
     *,
     limit: int = LIMIT,
+    empty: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Copy]:
-    """A copy of `database` for the block. Leftovers of rehearsals that were killed are removed first.
+    """A copy of `database` for the block; `empty`: with nothing of it but its extensions. Leftovers of rehearsals that were killed are removed first.
 
     Raises UsageError when it can't be copied as things are, ChangeFailed when copying failed.
     """
@@ -112,12 +91,35 @@ def scratch(
         name = database.encode()[: _LONGEST_NAME - len(suffix)].decode(errors="ignore") + suffix
         session.execute(f"SELECT pg_advisory_lock({_KEY})", [name])
         try:
-            method = _make(connect, session, original, database, name, tools, limit)
+            with _explained(database):
+                if empty:
+                    method = _make_empty(connect, session, original, database, name)
+                else:
+                    method = _make(connect, session, original, database, name, tools, limit)
             progress(f"{database} is copied to {name} ({method})")
             _open(connect, session, database, name)
             yield Copy(name, method)
         finally:
             _drop(connect, session, name)
+
+
+@contextmanager
+def _explained(database: str) -> Iterator[None]:
+    """What keeps a copy from being made: rights, or the server (no room on its disk)."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise UsageError(
+            f"{database} can't be copied: {explained(error)}",
+            hint="a rehearsal needs a role with CREATEDB that may act as the database's owner",
+        ) from error
+    except psycopg.OperationalError as error:
+        raise ChangeFailed(
+            f"{database} can't be copied: {explained(error)}",
+            hint=f"nothing of {database} was changed; see to it, then rehearse again",
+        ) from error
 
 
 def remove_leftovers(session: Session) -> tuple[str, ...]:
@@ -172,9 +174,27 @@ def _make(
     whole = original.size <= limit
     left_out = () if whole else _large(connect, database)
     _create(session, name, original, _like(original))
-    session.execute(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(Identifier(name)))
-    _pump(tools, database, name, left_out)
+    _let_in(session, name)
+    dump.pump(tools, database, name, left_out)
     return "dump" if whole else "schema"
+
+
+def _make_empty(
+    connect: Connect, session: Session, original: _Original, database: str, name: str
+) -> Method:
+    """As `rfdata up` makes it before the first migration."""
+    from psycopg.sql import SQL, Identifier
+
+    with connect(database) as there:
+        extensions = there.execute(query("copy_extensions")).fetchall()
+    _create(session, name, original, _like(original))
+    _let_in(session, name)
+    with connect(name) as inside:
+        for (extension,) in extensions:
+            inside.execute(
+                SQL("CREATE EXTENSION IF NOT EXISTS {} CASCADE").format(Identifier(extension))
+            )
+    return "empty"
 
 
 def _create(session: Session, name: str, original: _Original, how: Composed) -> None:
@@ -209,6 +229,8 @@ def _like(original: _Original) -> Composed:
     if original.provider == "i":
         icu = SQL("LOCALE_PROVIDER icu ICU_LOCALE {}").format(Literal(original.icu_locale or ""))
         parts.append(icu)
+        if original.icu_rules:
+            parts.append(SQL("ICU_RULES {}").format(Literal(original.icu_rules)))
     return SQL(" ").join(parts)
 
 
@@ -218,45 +240,12 @@ def _large(connect: Connect, database: str) -> tuple[str, ...]:
     return tuple(name for (name,) in rows)
 
 
-def _pump(tools: Tools, database: str, copy: str, left_out: tuple[str, ...]) -> None:
-    """From pg_dump straight into pg_restore: nobody's data lies in a file meanwhile.
-
-    The shell tells only how pg_restore ended; an archive that pg_dump did not finish is none to it.
-    """
-    left = [f"--exclude-table-data={name}" for name in left_out]
-    with _host(tools.socket) as host:
-        where = ["--host", host, "--port", str(tools.port), "--username", SUPERUSER, "--dbname"]
-        dump = [str(tools.pg_dump), *_DUMP, *left, *where, database]
-        restore = [str(tools.pg_restore), *_RESTORE, *where, copy]
-        pipe = f"{shlex.join(dump)} | {shlex.join(restore)}"
-        try:
-            run(Command(("/bin/sh", "-c", pipe), timeout=_TIMEOUT))
-        except ProgramFailed as error:
-            raise ChangeFailed(
-                f"{database} could not be copied: {error.message}",
-                hint="nothing of it was changed; `pg_dump` by hand shows the same error",
-            ) from error
-
-
-@contextmanager
-def _host(folder: Path) -> Iterator[str]:
-    """The socket's folder for libpq, which takes a comma for the end of a host: then through us."""
-    if "," not in str(folder):
-        yield str(folder)
-        return
-    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/{os.getpid()}/fd/{descriptor}"
-    finally:
-        os.close(descriptor)
-
-
 def _open(connect: Connect, session: Session, database: str, name: str) -> None:
     """Let ourselves in, and give the copy the settings that everybody gets in the original."""
     from psycopg.sql import SQL, Identifier
 
     copy = Identifier(name)
-    session.execute(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(copy))
+    _let_in(session, name)
     settings = session.execute(query("copy_settings"), {"database": database}).fetchall()
     if not settings:
         return
@@ -266,6 +255,12 @@ def _open(connect: Connect, session: Session, database: str, name: str) -> None:
             inside.execute(
                 SQL("ALTER DATABASE {} SET {} FROM CURRENT").format(copy, Identifier(setting))
             )
+
+
+def _let_in(session: Session, name: str) -> None:
+    from psycopg.sql import SQL, Identifier
+
+    session.execute(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(Identifier(name)))
 
 
 def _drop(connect: Connect, session: Session, name: str) -> None:

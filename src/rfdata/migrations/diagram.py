@@ -25,7 +25,7 @@ _LEGEND = (
 def entities(namespace: Namespace) -> str:
     """One schema: its tables with all columns, and those of other schemas that they lead to."""
     tables = [table for table in namespace.tables if not table.query]
-    said = _summary(namespace)
+    said = _summary(namespace.tables)
     about = "; ".join(_keys(tables)) or "No foreign keys."
     title = f"{namespace.name}: tables and foreign keys"
     return svg.render(drawn(namespace), title, said, f"{said}. {about}", _LEGEND)
@@ -41,7 +41,8 @@ def drawn(namespace: Namespace) -> Drawing:
 
 def overview(inventory: Inventory) -> str:
     """All schemas: each with its tables, and how many foreign keys lead to which other."""
-    said = f"{count(len(inventory.namespaces), 'schema')}, {count(len(inventory.tables), 'table')}"
+    schemas = count(len(inventory.namespaces), "schema")
+    said = f"{schemas}, {_summary(inventory.tables)}; → foreign keys to another schema"
     about = "; ".join(_keys(inventory.tables)) or "No foreign keys."
     return svg.render(overview_drawn(inventory), "All schemas", said, f"{said}. {about}", ())
 
@@ -67,7 +68,7 @@ def overview_drawn(inventory: Inventory) -> Drawing:
             Entity(
                 namespace.name,
                 namespace.name,
-                _summary(namespace),
+                _summary(namespace.tables),
                 tuple(tables),
                 namespace.comment,
             )
@@ -75,10 +76,9 @@ def overview_drawn(inventory: Inventory) -> Drawing:
     return draw(boxes, references)
 
 
-def _summary(namespace: Namespace) -> str:
-    tables = sum(not table.query for table in namespace.tables)
-    views = len(namespace.tables) - tables
-    return count(tables, "table") + (f", {count(views, 'view')}" if views else "")
+def _summary(tables: Sequence[Table]) -> str:
+    views = sum(bool(table.query) for table in tables)
+    return count(len(tables) - views, "table") + (f", {count(views, 'view')}" if views else "")
 
 
 def _shape(table: Table) -> str:

@@ -184,17 +184,15 @@ def _has_where(seen: Seen) -> bool:
 
 
 def _enum_values(seen: Sequence[Seen]) -> Iterator[Finding]:
-    """A new value may be used only once its transaction has ended, unless its type is as new."""
-    made = set()
+    """A new value may be used only once its transaction has ended; up to PostgreSQL 16, also where
+    its type is as new."""
     for each in seen:
-        if each.begins("CREATE", "TYPE"):
-            made.add(named(each.statement.head(8), 2)[0])
         if not each.begins("ALTER", "TYPE"):
             continue
         tokens = each.statement.tokens
         words = [token.word for token in tokens]
-        type_name, here = named(tokens, 2)
-        if words[here : here + 2] != ["ADD", "VALUE"] or type_name in made:
+        here = named(tokens, 2)[1]
+        if words[here : here + 2] != ["ADD", "VALUE"]:
             continue
         here += 5 if words[here + 2 : here + 5] == ["IF", "NOT", "EXISTS"] else 2
         value = tokens[here].text if here < len(tokens) else ""

@@ -129,8 +129,9 @@ def _inner_offset(statement: Statement, error: Error) -> int:
     offset += len(line) - len(line.lstrip())
     inner, at = error.diag.internal_query, error.diag.internal_position
     if inner and at:
-        query = statement.script.find(inner, offset, statement.end)
-        return query + int(at) - 1 if query >= 0 else offset
+        # from the place on: PL/pgSQL puts a SELECT where PERFORM stands
+        found = statement.script.find(inner[int(at) - 1 :], offset, statement.end)
+        return found if found >= 0 else offset
     return offset
 
 

@@ -76,7 +76,9 @@ def better_name(name: str, number: str = "0001") -> str:
 def _names(reading: _Reading, part: str) -> dict[str, int]:
     """A folder's files that are named like migrations, with their numbers; complains of the rest."""
     where = f"{reading.root}/{part}" if part else reading.root
-    found = {}
+    found: dict[str, int] = {}
+    if any(problem.path == part for problem in reading.problems):
+        return found  # a link that leads out
     try:
         with os.scandir(where) as listing:
             for entry in listing:

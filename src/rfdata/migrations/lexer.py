@@ -26,11 +26,13 @@ _CONTINUED = rf"(?:[ \t\f\v]|{_LINE_COMMENT})*+[\n\r](?:[{_SPACE}]++|{_LINE_COMM
 _ESCAPED = r"(?:[^'\\]++|\\.|'')*+'"
 _ESCAPE_STRING = rf"[eE]'{_ESCAPED}(?:{_CONTINUED}{_ESCAPED}|(?!))*+(?!{_CONTINUED})"
 _PLAIN = r"(?:[^']++|'')*+'"
+_STRING = rf"'{_PLAIN}(?:{_CONTINUED}{_PLAIN}|(?!))*+(?!{_CONTINUED})"
+_NAME = r'"(?:[^"]++|"")*+"'
 
 # Each repeat's last alternative, (?!), fails where it stands: a Python before 3.11.5 ends a
 # possessive repeat wherever its last try had got to.
 _RUN = re.compile(
-    rf"""(?:[^'"$;/\-{_LETTER}]++|{_ESCAPE_STRING}|{_WORD}|'[^']*+'|"[^"]*+"|-(?!-)|{_LINE_COMMENT}"""
+    rf"""(?:[^'"$;/\-{_LETTER}]++|{_ESCAPE_STRING}|{_WORD}|{_STRING}|{_NAME}|-(?!-)|{_LINE_COMMENT}"""
     rf"|/(?!\*)|{_COMMENT}|\$[0-9]++|(?!))*+",
     re.DOTALL,
 )
@@ -44,8 +46,8 @@ _SPACES = re.compile(rf"[{_SPACE}]*+")
 _TOKEN = re.compile(
     rf"""[{_SPACE}]*+ (?:
       (?P<comment> {_LINE_COMMENT} | {_COMMENT} )
-    | (?P<string>  {_ESCAPE_STRING} | (?:[bBxXnN]|[uU]&)?'{_PLAIN}(?:{_CONTINUED}{_PLAIN}|(?!))*+ )
-    | (?P<quoted>  (?:[uU]&)?"(?:[^"]++|"")*+" )
+    | (?P<string>  {_ESCAPE_STRING} | (?:[bBxXnN]|[uU]&)?{_STRING} )
+    | (?P<quoted>  (?:[uU]&)?{_NAME} )
     | (?P<word>    {_WORD} )
     | (?P<number>  [0-9][0-9_]*+(?:\.[0-9_]*+)?+(?:[eE][+\-]?+[0-9]++)?+ | \.[0-9]++ )
     | (?P<parameter> \$[0-9]++ )
@@ -55,6 +57,7 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _DOLLAR = re.compile(rf"\$(?:[{_LETTER}][{_LETTER}0-9]*+)?+\$")
+_PREFIX = re.compile(rf"(?<![{_LETTER}0-9$])(?:[uU]&|[bBxX])\Z")
 _NESTED = re.compile(r"/\*|\*/")
 _UNICODE = re.compile(r"\\(?:(\\)|\+([0-9A-Fa-f]{6})|([0-9A-Fa-f]{4}))")
 _BETWEEN = rf"(?:[{_SPACE}]++|{_LINE_COMMENT}|{_COMMENT}|(?!))++"
@@ -269,9 +272,10 @@ def _past_quote(sql: str, start: int) -> int:
         return end + len(tag[0])
     if mark == "/":
         return _past_comment(sql, start)
-    if mark == '"':
-        raise SqlError("the quoted name is not closed", start)
-    raise SqlError("the quoted string is not closed", start)
+    prefix = _PREFIX.search(sql, max(0, start - 3), start)
+    begin = prefix.start() if prefix and mark in "'\"" else start
+    what = "name" if mark == '"' else "string"
+    raise SqlError(f"the quoted {what} is not closed", begin)
 
 
 def _past_comment(sql: str, start: int) -> int:

@@ -80,7 +80,7 @@ def _useless(path: str, place: tuple[int, int], rule: str, found: set[str]) -> P
     if rule in NEVER_WAIVED:
         message, remedy = f"{rule} can't be waived", "mend what it says"
     elif bare in OURS:
-        message = f"the waiver of {rule} waives nothing: squawk is not asked about that"
+        message = f"the waiver of {rule} waives nothing: squawk's rule is left out"
         remedy = f"waive {OURS[bare]} instead" if OURS[bare] in found else "remove it"
     elif f"{PREFIX}{rule}" in found:
         remedy = f"write `waive {PREFIX}{rule}: …`"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rfdata.migrations.migration import Session
 
-PAUSE = 0.001
+PAUSE = 0.002
 """Seconds between two statements: it is a small load, and shares the machine with the migration."""
 
 READING = "SELECT 1 FROM ONLY {} LIMIT 1"

@@ -58,7 +58,8 @@ class Held:
     relation: str
     mode: str
     seconds: float
-    """From the beginning of the statement that took it to the end of the transaction."""
+    """From the beginning of the statement that took it to the end of the transaction; outside of
+    one, from when it was first seen to when it was last seen."""
 
     def __str__(self) -> str:
         return f"{self.mode} on {self.relation} for {self.seconds:.3f} s: {BLOCKS[self.mode]}"
@@ -85,14 +86,17 @@ class Watch:
         if statement.start <= self._offset:
             self._seen.clear()
         self._offset = statement.start
-        rows = session.execute(query("locks_held")).fetchall()
+        if not self._existing:
+            return
+        known = {"existing": [*self._existing]}
+        rows = session.execute(query("locks_held"), known, prepare=False).fetchall()
         now = monotonic()
         for oid, mode in rows:
             self.saw(oid, mode, self._since, now)
         self._since = now
 
     def ended(self) -> None:
-        """The transaction has just ended."""
+        """The transaction has just ended. (Outside of one, what counts is when it was last seen.)"""
         now = monotonic()
         self._seen = {key: (since, now) for key, (since, _) in self._seen.items()}
 
@@ -121,9 +125,11 @@ def gate(
     Every change of the schema does, and VACUUM too: while it waits for us it holds its locks, we
     note them, and let it go on. For statements outside of a transaction only.
     """
-    done = threading.Event()
-    worker = threading.Thread(target=_keep_gate, args=(connect, pid, watch, done), daemon=True)
+    shut, done = threading.Event(), threading.Event()
+    arguments = connect, pid, watch, shut, done
+    worker = threading.Thread(target=_keep_gate, args=arguments, daemon=True)
     worker.start()
+    shut.wait()
     try:
         yield
     finally:
@@ -135,8 +141,10 @@ def _keep_gate(
     connect: Callable[[], AbstractContextManager[Session]],
     pid: int,
     watch: Watch,
+    shut: threading.Event,
     done: threading.Event,
 ) -> None:
+    """`shut` is set once the gate is, or can't be."""
     import psycopg
 
     try:
@@ -146,17 +154,22 @@ def _keep_gate(
                 try:
                     with session.transaction():
                         session.execute("LOCK TABLE pg_catalog.pg_class IN SHARE MODE")
+                        shut.set()
                         _look_until_it_waits(session, pid, watch, done)
                 except psycopg.errors.LockNotAvailable:
                     continue
     except (psycopg.Error, RfdataError):
         return  # the locks of this migration stay unseen, and the session goes on without us
+    finally:
+        shut.set()
 
 
 def _look_until_it_waits(session: Session, pid: int, watch: Watch, done: threading.Event) -> None:
-    began = monotonic()
+    """For the gate, or for our own transaction to end: CREATE INDEX CONCURRENTLY waits for those
+    that had a snapshot, and we have one while we look."""
     waits = False
     while not waits and not done.wait(_LOOK):
+        began = monotonic()
         rows = session.execute(query("locks_of"), {"pid": pid}).fetchall()
         for oid, mode, granted in rows:
             waits = waits or not granted

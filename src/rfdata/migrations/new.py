@@ -92,7 +92,7 @@ def _next_number(folder: Path) -> str:
     following = f"{last.number + 1:0{width}}"
     if len(following) > width:
         raise UsageError(
-            f"{folder}: {last.name} has the last number of {width} digits",
+            f"{folder}: no number after {last.name} fits its width",
             hint=f"rename all to {width + 1} digits before any is applied, or begin a new folder",
         )
     return following

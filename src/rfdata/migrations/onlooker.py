@@ -73,7 +73,8 @@ class Onlooker:
 
     def ended(self, name: str) -> None:
         seconds = monotonic() - self._began - self._spent
-        self._watch.ended()
+        if name not in self._alone:
+            self._watch.ended()
         self._current.close()
         waits = self._waits[0] if self._waits else Waits()
         self.ran.append(Ran(name, self._direction, seconds, self._watch.held, waits))

@@ -12,6 +12,7 @@ from rfdata.migrations.structure import (
     Grants,
     Inventory,
     Namespace,
+    Partitions,
     Table,
     Type,
 )
@@ -80,11 +81,15 @@ def _contents(namespace: Namespace, links: Mapping[str, str], sizes: bool) -> st
         (
             link(table.name, "#" + links[table.qualified].partition("#")[2]),
             plain(table.comment),
-            *((_rows(table), size(table.size.total)) if sizes else ()),
+            *(_used(table) if sizes else ()),
         )
         for table in namespace.tables
     )
     return table_of(head, rows)
+
+
+def _used(table: Table) -> tuple[str, str]:
+    return ("", "") if table.kind == "view" else (_rows(table), size(table.size.total))
 
 
 def _rows(table: Table) -> str:
@@ -120,22 +125,26 @@ def _table(
 
 
 def _facts(table: Table, sizes: bool) -> Iterator[str]:
-    if table.kind != "table":
+    if table.partitions:
+        yield _partitions(table.partitions, sizes)
+    elif table.kind != "table":
         yield f"A {table.kind}."
-    if parts := table.partitions:
-        by = f": one for each {parts.by}" if parts.by else ""
-        default = ", and one for all the rest" if parts.default else ""
-        number = f", {parts.count} now" if sizes else ""
-        yield f"Partitioned by {code(parts.key)}{by}{default}{number}."
     if table.row_security:
         forced = ", for its owner too" if table.row_security == "forced" else ""
         yield f"Row-level security is on{forced}."
-    if sizes and not table.query:
+    if sizes and table.kind != "view":
         used = table.size
         yield (
             f"Rows: {_rows(table)}. Size: {size(used.total)} (heap {size(used.heap)}, "
             f"indexes {size(used.indexes)}, TOAST {size(used.toast)})."
         )
+
+
+def _partitions(partitions: Partitions, sizes: bool) -> str:
+    by = f" by {partitions.by}" if partitions.by else ""
+    rest = ", one of them for whatever fits no other" if partitions.default else ""
+    number = f"; {partitions.count} now" if sizes else ""
+    return f"Partitions{by}, {code(partitions.key)}{rest}{number}."
 
 
 def _column(table: Table, column: Column, links: Mapping[str, str]) -> Sequence[str]:

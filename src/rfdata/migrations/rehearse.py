@@ -14,7 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from rfdata.errors import ChangeFailed, UsageError
-from rfdata.migrations import copy, rows, runner
+from rfdata.migrations import copy, ledger, rows, runner
 from rfdata.migrations.catalogue import Catalogue, differences, snapshot
 from rfdata.migrations.copy import LIMIT, Connect, Tools
 from rfdata.migrations.lexer import position, tokens
@@ -22,8 +22,9 @@ from rfdata.migrations.load import Load, load
 from rfdata.migrations.migration import Author, Directives, Identity, Migration, Patience
 from rfdata.migrations.onlooker import Onlooker
 from rfdata.migrations.queries import query
-from rfdata.migrations.rehearsed import Pass, Ran, Rehearsed
-from rfdata.model.migrations import rehearsed_as
+from rfdata.migrations.rehearsed import Pass, Ran
+from rfdata.migrations.rehearsed import Rehearsed as Rehearsed
+from rfdata.model.migrations import LedgerEntry, rehearsed_as
 from rfdata.postgres.client import MAINTENANCE
 
 if TYPE_CHECKING:
@@ -49,11 +50,13 @@ def rehearse(
     tools: Tools | None = None,
     progress: Callable[[str], None] = lambda _: None,
     limit: int = LIMIT,
+    empty: bool = False,
 ) -> Rehearsed:
     """Run what is pending on a copy of `database`, and say how it went.
 
     `connect` opens the operator's session in a database by its name, also from other threads.
-    `limit` in bytes: see `copy`. Raises UsageError for what can't be rehearsed, and Unreachable
+    `limit` in bytes: see `copy`. `empty`: all of `migrations` from the first one on, on a database
+    like a new deployment's, whatever this one has applied. Raises UsageError for what can't be rehearsed, and Unreachable
     where the server is lost; a migration that fails is no error here but a result.
     """
     if not migrations:
@@ -62,11 +65,12 @@ def rehearse(
     began = monotonic()
     with (
         _untouched(connect, database) as touched,
-        copy.scratch(connect, database, tools, limit=limit, progress=progress) as made,
+        copy.scratch(connect, database, tools, limit=limit, empty=empty, progress=progress) as made,
         connect(made.name) as session,
         connect(made.name) as looking,
         load(lambda: connect(made.name)) as traffic,
     ):
+        _refuse_applied(ledger.read(looking), migrations)
         play = _Play(
             session=session,
             looking=looking,
@@ -139,7 +143,7 @@ class _Play:
         ]
         yield from trouble
         if not trouble:
-            self._run("up again", migrations)
+            self._run_again(migrations)
             left = differences(full, snapshot(self.looking))
             yield from (f"applied for the second time: {line}" for line in left)
 
@@ -147,6 +151,11 @@ class _Play:
         if not self.every:
             yield from differences(before, snapshot(self.looking))
         yield from rows.changes(counted, rows.count(self.looking))
+
+    def _run_again(self, migrations: Sequence[Migration]) -> None:
+        """As in production: nobody looks on, and each file goes to the server as a whole."""
+        done = runner.up(self.session, migrations, **self.told)
+        self.ran += [Ran(each.name, "up again", each.seconds) for each in done]
 
     def _run(self, direction: Pass, migrations: Sequence[Migration]) -> Mapping[str, Catalogue]:
         """One pass; the catalogue after each migration, if that is asked for."""
@@ -157,7 +166,7 @@ class _Play:
             self.traffic,
             self.connect,
             alone=[each.name for each in migrations if not _directives(each, down).transaction],
-            every=self.every and direction != "up again",
+            every=self.every,
         )
         act = runner.down if down else runner.up
         try:
@@ -224,6 +233,17 @@ def _refuse_names(database: str, migrations: Sequence[Migration]) -> None:
                         "DO block",
                     )
                 previous = token.word
+
+
+def _refuse_applied(entries: Sequence[LedgerEntry], migrations: Sequence[Migration]) -> None:
+    """The runner would pass over it, and the rehearsal pass without having run it."""
+    applied = {entry.number for entry in entries if entry.state != "failed"}
+    for each in migrations:
+        if each.number in applied:
+            raise UsageError(
+                f"{each.name} is already applied: nothing of it is left to rehearse here",
+                hint="rehearse what is pending, or all of it from an empty database on",
+            )
 
 
 @contextmanager

@@ -32,16 +32,16 @@ class Ran:
     direction: Pass
     seconds: float
     """By the server's clock."""
-    locks: tuple[Held, ...]
+    locks: tuple[Held, ...] = ()
     """On what was there before it; what it made itself nobody waits for."""
-    waits: Waits
+    waits: Waits = Waits()  # noqa: RUF009 - frozen
     """What the small live load saw meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
     method: str
-    """How the copy was made: "template", "dump" or "schema"."""
+    """How the copy was made: "template", "dump", "schema" or "empty"."""
     seconds: float
     trouble: str
     """Why it did not pass; empty when it did."""
@@ -85,7 +85,7 @@ def rehearsals(folder: Path) -> tuple[Rehearsal, ...]:
             at=evidence.at,
             by=evidence.by,
             passed=bool(evidence.data.get("passed")),
-            checksums={str(k): str(v) for k, v in evidence.data.get("checksums", {}).items()},
+            checksums=dict(evidence.data.get("checksums") or {}),
             method=str(evidence.data.get("method", "")),
             seconds=float(evidence.data.get("seconds", 0)),
             trouble=str(evidence.data.get("trouble", "")),

@@ -207,6 +207,7 @@ class Inventory:
     namespaces: tuple[Namespace, ...]
     roles: tuple[Role, ...]
     extensions: tuple[str, ...]
+    """Those that the schema needs."""
 
     @property
     def tables(self) -> tuple[Table, ...]:

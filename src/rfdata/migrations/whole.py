@@ -19,7 +19,7 @@ AT_ONCE = 1_000_000
 """Characters of a script that go to the server in one message: it parses all of that first, and
 needs many times as much memory for it."""
 
-_BEGIN = "BEGIN;"
+_BEGIN = "BEGIN;SET LOCAL idle_in_transaction_session_timeout=0;"
 _RECORDED = {"up": "INSERT 0 1", "down": "DELETE 1"}
 
 

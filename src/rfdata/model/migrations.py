@@ -101,7 +101,7 @@ class Rehearsal:
     checksums: Mapping[str, str]
     """What was rehearsed: a migration's name -> its checksum and its rollback's, joined by "+"."""
     method: str
-    """How the copy was made: "template", "dump" or "schema"."""
+    """How the copy was made: "template", "dump", "schema" or "empty"."""
     seconds: float
     trouble: str
     """Why it did not pass; empty when it did."""

@@ -199,6 +199,8 @@ class Rehearse:
 
     migrations: tuple[tuple[str, str], ...]
     """Name, and what `model.migrations.rehearsed_as` makes of it."""
+    from_empty: bool = False
+    """On an empty database instead of a copy: what the copy has already can't be applied to it."""
 
 
 FileAction = CreateSystemUser | MakeDirectory | SetAccess | WriteFile

@@ -118,14 +118,17 @@ def unrehearsed(
     return tuple(file for file in files if rehearsed(file, rehearsals) is None)
 
 
-def rehearse(files: Sequence[MigrationFile]) -> Iterator[Step]:
-    """Up, down and up again, on a scratch copy."""
+def rehearse(files: Sequence[MigrationFile], *, from_empty: bool = False) -> Iterator[Step]:
+    """Up, down and up again, on a scratch copy; or on an empty database."""
     if files:
+        where = "an empty database" if from_empty else "a scratch copy"
         yield Step(
             "migrations",
-            f"rehearse {_counted(files)} on a scratch copy: up, down, up again",
+            f"rehearse {_counted(files)} on {where}: up, down, up again",
             "none needed: the copy is dropped",
-            Rehearse(tuple((f.name, rehearsed_as(f.checksum, f.rollback)) for f in files)),
+            Rehearse(
+                tuple((f.name, rehearsed_as(f.checksum, f.rollback)) for f in files), from_empty
+            ),
         )
 
 

@@ -32,6 +32,9 @@ _WIDTH = 540
 _ASPECT = 1.5
 """Width to height, as a screen has it."""
 
+_FEW = 5
+"""So many layers are never too many."""
+
 
 def arrange(boxes: Sequence[Box], links: Sequence[Link]) -> Layers:
     """Boxes in layers. The same input gives the same layers."""
@@ -104,10 +107,12 @@ def _layers(boxes: Sequence[Box], links: Sequence[Link]) -> dict[str, int]:
 
 
 def _stages(boxes: Iterable[Box], depth: Mapping[str, int], limit: float) -> list[int]:
-    """The layer for each depth: neighbouring depths share one where they fit into it together."""
+    """The layer for each depth: when there are many, neighbours share one if they fit into it."""
     filled: dict[int, int] = defaultdict(int)
     for box in boxes:
         filled[depth[box.key]] += box.height + GAP
+    if len(filled) <= _FEW:
+        return list(range(len(filled)))
     stages: list[int] = []
     room = 0.0
     for index in range(len(filled)):
@@ -165,7 +170,7 @@ def _branches(
 
 
 def _lane(net: Net, here: int) -> End:
-    return End(Lane(net, here), 12 + 4 * (here % 2))
+    return End(Lane(net, here), 8 + 8 * (here % 2))
 
 
 def port(net: Net) -> int:
@@ -175,8 +180,8 @@ def port(net: Net) -> int:
     grid's lines, here and for branches and lanes: then no two lines can run into each other.
     """
     if net.backwards:
-        return 9 if net.optional else 19
-    return 24 if net.optional else 8
+        return 26 if net.optional else 14
+    return 24 if net.optional else 12
 
 
 def _frozen(lists: Iterable[Iterable[Any]]) -> tuple[tuple[Any, ...], ...]:

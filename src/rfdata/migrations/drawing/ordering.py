@@ -16,7 +16,7 @@ def uncrossed(
 ) -> list[list[Item]]:
     """Sweeps to and fro, each layer by the barycentres of its neighbours; the best of all counts."""
     best, fewest = order, _crossings(order, spans, height)
-    for sweep in range(_SWEEPS):
+    for sweep in range(_SWEEPS if fewest else 0):
         rightwards = sweep % 2 == 0
         order = [list(layer) for layer in order]
         indices = range(1, len(order)) if rightwards else range(len(order) - 2, -1, -1)

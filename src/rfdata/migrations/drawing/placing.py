@@ -20,6 +20,8 @@ STRIP = 34
 """Kept free to the right of each box, for links' ends and for links of a box to itself."""
 
 _SWEEPS = 18
+_SLACK = 1.1
+"""How much higher than its tallest layer a picture may get so that links run straight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def place(boxes: Sequence[Box], links: Sequence[Link]) -> Placed:
     routes = routing.routes(links, layers, gutters, begins, edges, top)
     return Placed(
         width=starts[-1],
-        height=max((box.y + box.height for box in found.values()), default=0),
+        height=max((y + height[item] for item, y in top.items()), default=0),
         boxes=found,
         routes=routes,
     )
@@ -74,6 +76,7 @@ def _settled(layers: Layers, height: Mapping[Item, int]) -> dict[Item, float]:
     To and fro with the neighbours of one side, then a while with those of both.
     """
     top: dict[Item, float] = dict(tops(layers.order, height))
+    frame = _SLACK * max((_stacked(layer, height)[-1] for layer in layers.order), default=0)
     for sweep in range(_SWEEPS):
         both = sweep >= _SWEEPS // 2
         rightwards = sweep % 2 == 0
@@ -84,7 +87,7 @@ def _settled(layers: Layers, height: Mapping[Item, int]) -> dict[Item, float]:
                 _wish(layers.spans[index - 1], True, top, wanted)
             if both or not rightwards:
                 _wish(layers.spans[index], False, top, wanted)
-            top |= _spaced(layers.order[index], wanted, top, height)
+            top |= _spaced(layers.order[index], wanted, top, height, frame)
     return top
 
 
@@ -94,10 +97,10 @@ def _wish(
     top: Mapping[Item, float],
     wanted: Mapping[Item, list[float]],
 ) -> None:
-    """Adds where each item on that side of the gutter would stand if only its neighbours counted."""
+    """Adds where each item on that side of the gutter would stand if only those opposite counted."""
     for span in gutter:
         for end in span.side(right=right):
-            if theirs := [top[one.item] + one.offset for one in span.neighbours(end)]:
+            if theirs := [top[one.item] + one.offset for one in span.across(end)]:
                 wanted[end.item].append(sum(theirs) / len(theirs) - end.offset)
 
 
@@ -106,16 +109,16 @@ def _spaced(
     wanted: Mapping[Item, Sequence[float]],
     top: Mapping[Item, float],
     height: Mapping[Item, int],
+    frame: float,
 ) -> dict[Item, float]:
-    """As near to what is wanted as order and gaps allow, by least squares (pool adjacent violators).
+    """As near to what is wanted as order, gaps and the frame allow, by least squares.
 
-    With what lies above it taken away, each item must only not be above the one before it.
+    With what lies above it taken away, each item must only not be above the one before it: pool
+    adjacent violators. The frame keeps a chain of many layers from becoming a staircase.
     """
-    offsets = list(
-        accumulate((height[a] + gap(a, b) for a, b in pairwise(layer)), initial=0)
-    )  # fmt: skip
+    *offsets, whole = _stacked(layer, height)
     pools: list[tuple[float, float, int]] = []  # mean, weight, items
-    for item, offset in zip(layer, offsets, strict=False):
+    for item, offset in zip(layer, offsets, strict=True):
         places = wanted[item]
         weight = float(len(places)) or 0.01
         mean = (sum(places) / len(places) if places else top[item]) - offset
@@ -124,7 +127,18 @@ def _spaced(
             (a, x, n), (b, y, m) = pools.pop(-2), pools.pop()
             pools.append(((a * x + b * y) / (x + y), x + y, n + m))
     means = [mean for mean, _, count in pools for _ in range(count)]
-    return {item: mean + offset for item, mean, offset in zip(layer, means, offsets, strict=False)}
+    lowest, highest = frame / 2 - whole, -frame / 2
+    return {
+        item: max(highest, min(mean, lowest)) + offset
+        for item, mean, offset in zip(layer, means, offsets, strict=True)
+    }
+
+
+def _stacked(layer: Sequence[Item], height: Mapping[Item, int]) -> list[int]:
+    """Where each item begins, and the last ends, when they stand as close as they may."""
+    steps = (height[above] + gap(above, item) for above, item in pairwise(layer))
+    starts = list(accumulate(steps, initial=0))
+    return [*starts, starts[-1] + height[layer[-1]]]
 
 
 def _snapped(

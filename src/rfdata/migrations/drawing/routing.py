@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from rfdata.migrations.drawing.layering import port
 from rfdata.migrations.drawing.shapes import GRID, End, Item, Lane, Layers, Link, Net, Span
 
 Point = tuple[int, int]
@@ -22,9 +23,7 @@ _HEAD = range(8, 48)
 """Where a net may end on its parent so that a line runs straight: beside the head and the first row."""
 
 _LOOP = 26
-"""How far a link of a box to itself goes out; the next one goes farther by _LOOPS."""
-
-_LOOPS = 5
+"""How far links of a box to itself go out, all on one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +88,9 @@ def routes(
     """Each link's corners. `begins`: each gutter's left edge; `edges`: each box's left and right."""
     layer = {item: index for index, items in enumerate(layers.order) for item in items}
     found: dict[Link, tuple[Point, ...]] = {}
-    loops: dict[str, int] = {}
     for link in links:
         if link.child == link.parent:
-            out = loops[link.child] = loops.get(link.child, _LOOP - _LOOPS) + _LOOPS
-            found[link] = _loop(link, edges[link.child][1], out, top[link.child])
+            found[link] = _loop(link, edges[link.child][1], top, gutters[layer[link.child]])
             continue
         net = layers.nets[link]
         here, home = layer[link.child], layer[link.parent]
@@ -185,15 +182,13 @@ def _cost(left: Run, right: Run) -> int:
     return left.crossed(right.left) + right.crossed(left.right)
 
 
-def _loop(link: Link, edge: int, out: int, top: int) -> tuple[Point, ...]:
-    """From a row to the head of the same box, on its right."""
-    entry = top + GRID - _APART
-    return (
-        (edge, top + link.at),
-        (edge + out, top + link.at),
-        (edge + out, entry),
-        (edge, entry),
-    )
+def _loop(link: Link, edge: int, top: Mapping[Item, int], gutter: Gutter) -> tuple[Point, ...]:
+    """From a row around to where other children's links end, on the same box."""
+    net = Net(link.parent, link.optional, backwards=False)
+    run = gutter.runs.get(net)
+    entry = run.trunk if run else top[link.child] + port(net)
+    out, row = edge + _LOOP, top[link.child] + link.at
+    return ((edge, row), (out, row), (out, entry), (edge, entry))
 
 
 def _corners(points: Sequence[Point]) -> Iterator[Point]:

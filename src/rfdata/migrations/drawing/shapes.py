@@ -82,6 +82,11 @@ class Span:
         trunk = (self.trunk,) if right == self.net.backwards else ()
         return (*trunk, *(self.right if right else self.left))
 
+    def across(self, end: End) -> tuple[End, ...]:
+        """Those that it leads to on the gutter's other side."""
+        opposite = self.left if self.net.backwards else self.right
+        return opposite if end == self.trunk else (self.trunk,) if end in opposite else ()
+
     def neighbours(self, end: End) -> tuple[End, ...]:
         return (*self.left, *self.right) if end == self.trunk else (self.trunk,)
 

@@ -11,9 +11,10 @@ from rfdata.migrations.drawing.placing import Rectangle
 from rfdata.migrations.drawing.routing import Point
 from rfdata.migrations.drawing.shapes import GRID
 
-_EDGE, _TOP, _BOTTOM = 28, 78, 60
-_NARROWEST = 860
-"""So that the legend has room."""
+_EDGE, _TOP, _GAP, _LINE = 28, 78, 40, 26
+_NARROWEST = 700
+_SIGN = 34
+"""What a sign of the legend takes."""
 
 _STYLE = """
 svg { --paper: #ffffff; --ink: #1f2733; --soft: #5b6778; --line: #8794a6; --edge: #c9d1dc;
@@ -53,7 +54,9 @@ def render(drawing: Drawing, title: str, said: str, about: str, legend: Sequence
     """`said` stands below the title, `about` is read out to those who don't see the picture."""
     placed = drawing.placed
     width = max(placed.width + 2 * _EDGE, _NARROWEST)
-    height = placed.height + _TOP + _BOTTOM
+    below = _TOP + placed.height + _GAP
+    lines = _lines(legend, width)
+    height = below + _LINE * len(lines)
     parts = [
         '<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title about"',
         f' width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
@@ -68,7 +71,11 @@ def render(drawing: Drawing, title: str, said: str, about: str, legend: Sequence
         *(_stub(stub) for stub in drawing.stubs),
         *(_entity(entity, placed.boxes[entity.key]) for entity in drawing.entities),
         "</g>",
-        *_legend(legend, height - _BOTTOM // 2),
+        *(
+            _sign(text, x, below + _LINE * row)
+            for row, line in enumerate(lines)
+            for x, text in line
+        ),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -184,14 +191,24 @@ def _marks(marks: Iterable[str], y: int) -> Iterator[str]:
         yield f'<text class="mark {mark.lower()}" x="{10 + 15 * index}" y="{y}">{mark}</text>'
 
 
-def _legend(said: Sequence[str], y: int) -> Iterator[str]:
-    """What the signs mean: each word stands beside a line that has the sign."""
-    x = _EDGE
-    for text in said:
-        sign, _, words = text.partition(" ")
-        yield f'<g transform="translate({x} {y})">{_SIGNS[sign]}'
-        yield f'<text class="said" x="34" y="0">{_text(words)}</text></g>'
-        x += round(34 + figure.NAME * figure.wide(words) + 22)
+def _lines(legend: Sequence[str], width: int) -> list[list[tuple[int, str]]]:
+    """The legend's entries with their x, on as many lines as it takes."""
+    lines: list[list[tuple[int, str]]] = []
+    x = width
+    for text in legend:
+        needs = round(_SIGN + figure.NAME * figure.wide(text.partition(" ")[2]) + 22)
+        if x + needs > width:
+            lines.append([])
+            x = _EDGE
+        lines[-1].append((x, text))
+        x += needs
+    return lines
+
+
+def _sign(text: str, x: int, y: int) -> str:
+    sign, _, words = text.partition(" ")
+    shown = f'<text class="said" x="{_SIGN}" y="0">{_text(words)}</text>'
+    return f'<g transform="translate({x + 0.5} {y + 0.5})">{_SIGNS[sign]}{shown}</g>'
 
 
 _PLAIN = '<path d="M0 0 H26"/>'

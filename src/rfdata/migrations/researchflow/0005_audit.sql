@@ -212,7 +212,7 @@ RETURN 'events_y' || lpad(extract(year FROM at AT TIME ZONE 'UTC')::text, 4, '0'
 COMMENT ON FUNCTION audit.partition_of(timestamptz) IS 'The name of the partition in which that moment lies.';
 
 CREATE FUNCTION audit.make_partition(at timestamptz) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     name CONSTANT text := audit.partition_of(at);
@@ -224,8 +224,9 @@ BEGIN
     IF to_regclass(format('audit.%I', name)) IS NOT NULL THEN
         RETURN false;
     END IF;
-    -- One at a time; whoever waited looks again.
-    PERFORM pg_advisory_xact_lock(hashtext('audit.make_partition'));
+    -- One at a time: the lock that ATTACH takes below. Whoever waited for it looks again, and sees what
+    -- was made meanwhile because taking a table's lock is what makes a session hear of it.
+    LOCK TABLE audit.events IN SHARE UPDATE EXCLUSIVE MODE;
     IF to_regclass(format('audit.%I', name)) IS NOT NULL THEN
         RETURN false;
     END IF;
@@ -330,7 +331,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION audit.append(text, text, text, jsonb, text, uuid, text, inet) IS
-    'Adds an event to the chain of the organization in context, without one to the system''s, and returns its sequence. Who acted is the context''s and the login''s, not the caller''s to say. Call it last in a transaction: the organization''s other writers wait until it ends.';
+    'Adds an event to the chain of the organization in context, without one to the system''s, and returns its sequence. Who acted is the context''s and the login''s, not the caller''s to say. Call it last in a transaction: the organization''s other writers wait until it ends. Under REPEATABLE READ it fails with a serialization error where another was quicker: try again.';
 
 CREATE FUNCTION audit.verify_chain(organization uuid, from_sequence bigint DEFAULT 1)
 RETURNS TABLE (sequence bigint, reason text)

@@ -179,6 +179,7 @@ COMMENT ON FUNCTION research.requeue_job(uuid) IS
 
 CREATE FUNCTION research.release_expired_jobs(at_most bigint DEFAULT 100) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 DECLARE
     released bigint;
@@ -205,6 +206,9 @@ CREATE FUNCTION research.claim_job(
     worker text, kinds text[] DEFAULT NULL, lease interval DEFAULT '1 minute'
 ) RETURNS SETOF research.jobs
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+-- What is known of a queue's size is always out of date: analysed while it is empty, it would be read
+-- and sorted as a whole once it is full. The indexes are right at every size.
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
 AS $$
 BEGIN
     IF lease NOT BETWEEN interval '1 second' AND interval '1 day' OR lease IS NULL THEN

@@ -5,16 +5,22 @@
 -- run after the policy, row by row. The tables keep their policies for everyone who reads them
 -- directly.
 --
--- Choices, at 100,000 chunks of 1,536 dimensions:
---   m = 16              links a node keeps on each layer. Recall at this size is bought more cheaply
---                       with ef_search than with more links, which every insert and every page pay for.
+-- Which way a vector search goes is not left to the planner either. It takes a vector for a value
+-- that lies in its row, but 6 kB are fetched and unpacked for each: at 30,000 chunks it read them all,
+-- in 700 ms, where the index took 3 ms. So the function decides. The index holds every
+-- organization's chunks, and its scan is iterative (pgvector 0.8): it goes on until enough of them are
+-- the organization's own, which is after wanted * all / own chunks. Comparing all of the organization's
+-- own is exact, and a chunk costs about half of that there. So it compares them up to
+-- sqrt(2 * wanted * all) chunks (of 100,000, for 40: 2,800) and takes the index beyond. Where
+-- the index gives up, after 20,000 chunks, it compares after all.
+--
+-- The index's choices, for 100,000 chunks of 1,536 dimensions:
+--   m = 16              links of each node. Recall at this size is bought more cheaply with ef_search
+--                       than with more links, which every insert and every page pay for.
 --   ef_construction     twice the default of 64: a better graph, for a slower build and insert; there
 --       = 128           is one insert for thousands of searches.
---   ef_search           100 by default and at least as many as candidates are asked for; an argument
---                       of the functions, so that each call can buy recall with time.
---   iterative scan      an index of all organizations finds neighbours of all of them. Without it the
---                       filter would leave few or none of the first ef_search; with it the scan goes
---                       on until there are enough, or 20,000 were seen. Then the search is exact.
+--   ef_search = 100     and never less than is asked for; an argument of the functions, so that a call
+--                       can buy recall with time.
 
 CREATE TABLE knowledge.papers (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -88,89 +94,132 @@ COMMENT ON COLUMN knowledge.chunks.created_at IS 'When it was added.';
 
 CREATE FUNCTION knowledge.search_text(query text, at_most bigint DEFAULT 20)
 RETURNS TABLE (chunk_id uuid, rank bigint, score double precision)
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 40
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 AS $$
-    SELECT m.id, row_number() OVER (ORDER BY m.score DESC, m.id), m.score
+DECLARE
+    organization CONSTANT uuid := identity.current_organization();
+    words CONSTANT tsquery := websearch_to_tsquery('pg_catalog.english'::regconfig, query);
+BEGIN
+    IF organization IS NULL OR words IS NULL OR numnode(words) = 0 THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT best.id, row_number() OVER (ORDER BY best.weight DESC, best.id), best.weight
     FROM (
-        SELECT c.id, ts_rank_cd(c.tsv, q.words)::double precision AS score
-        FROM knowledge.chunks AS c,
-            websearch_to_tsquery('pg_catalog.english'::regconfig, query) AS q (words)
-        WHERE c.organization_id = identity.current_organization() AND c.tsv @@ q.words
-        ORDER BY score DESC, c.id
-        LIMIT at_most
-    ) AS m
+        -- 1: divided by the logarithm of the chunk's length, or long ones would always win.
+        SELECT c.id, ts_rank(c.tsv, words, 1)::double precision AS weight
+        FROM knowledge.chunks AS c
+        WHERE c.organization_id = organization AND c.tsv @@ words
+        ORDER BY weight DESC, c.id
+        LIMIT least(greatest(at_most, 1), 1000)
+    ) AS best
     ORDER BY 2;
+END
 $$;
 COMMENT ON FUNCTION knowledge.search_text(text, bigint) IS
     'The organization''s chunks that have all these words, best first; takes "quoted phrases", or, and -not, and never fails on what people type.';
+
+CREATE FUNCTION knowledge.compare_all(
+    of_organization uuid, query_embedding public.vector, at_most bigint, of_model text,
+    OUT ids uuid[], OUT distances double precision[]
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    -- "+ 0" is no expression of the index.
+    SELECT array_agg(n.id ORDER BY n.distance, n.id), array_agg(n.distance ORDER BY n.distance, n.id)
+    INTO ids, distances
+    FROM (
+        SELECT c.id, c.embedding OPERATOR(public.<=>) query_embedding AS distance
+        FROM knowledge.chunks AS c
+        WHERE c.organization_id = of_organization AND c.embedding IS NOT NULL
+            AND (of_model IS NULL OR c.model = of_model)
+        ORDER BY (c.embedding OPERATOR(public.<=>) query_embedding) + 0, c.id
+        LIMIT at_most
+    ) AS n;
+END
+$$;
+COMMENT ON FUNCTION knowledge.compare_all(uuid, public.vector, bigint, text) IS
+    'The nearest of an organization, by comparing every chunk that it has. For knowledge.search_vector() only.';
+
+CREATE FUNCTION knowledge.follow_index(
+    of_organization uuid, query_embedding public.vector, at_most bigint, of_model text,
+    ef_search bigint, OUT ids uuid[], OUT distances double precision[]
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+-- Everything else is dearer than it looks. Without jit, which takes a price that stands for
+-- "never" at its word.
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    ef_before CONSTANT text := current_setting('hnsw.ef_search', true);
+    scan_before CONSTANT text := current_setting('hnsw.iterative_scan', true);
+BEGIN
+    -- Not as SET above: restoring a dump, that takes the extension loaded or a superuser.
+    PERFORM set_config('hnsw.ef_search', least(greatest(ef_search, at_most, 1), 1000)::text, true),
+        set_config('hnsw.iterative_scan', 'relaxed_order', true);
+    SELECT array_agg(n.id ORDER BY n.distance, n.id), array_agg(n.distance ORDER BY n.distance, n.id)
+    INTO ids, distances
+    FROM (
+        SELECT c.id, c.embedding OPERATOR(public.<=>) query_embedding AS distance
+        FROM knowledge.chunks AS c
+        WHERE c.organization_id = of_organization AND c.embedding IS NOT NULL
+            AND (of_model IS NULL OR c.model = of_model)
+        ORDER BY c.embedding OPERATOR(public.<=>) query_embedding
+        LIMIT at_most
+    ) AS n;
+    PERFORM set_config('hnsw.ef_search', ef_before, true),
+        set_config('hnsw.iterative_scan', scan_before, true);
+END
+$$;
+COMMENT ON FUNCTION knowledge.follow_index(uuid, public.vector, bigint, text, bigint) IS
+    'The nearest of an organization that the index finds before it gives up. For knowledge.search_vector() only.';
 
 CREATE FUNCTION knowledge.search_vector(
     query_embedding public.vector, at_most bigint DEFAULT 20, of_model text DEFAULT NULL,
     ef_search bigint DEFAULT 100
 ) RETURNS TABLE (chunk_id uuid, rank bigint, distance double precision)
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 40
 SET search_path = pg_catalog, pg_temp
--- Organizations differ in size by orders of magnitude: a plan for the average fits none of them.
-SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
     organization CONSTANT uuid := identity.current_organization();
-    settings_before CONSTANT text[] := ARRAY[
-        current_setting('hnsw.ef_search', true), current_setting('hnsw.iterative_scan', true)
-    ];
-    nearest uuid[];
+    wanted CONSTANT bigint := least(greatest(at_most, 1), 1000);
+    few CONSTANT bigint := (
+        SELECT greatest(500, sqrt(2.0 * wanted * greatest(t.reltuples, 0)))
+        FROM pg_class AS t WHERE t.oid = 'knowledge.chunks'::regclass
+    );
+    own bigint;
+    ids uuid[];
     distances double precision[];
-    there bigint;
 BEGIN
     IF organization IS NULL OR query_embedding IS NULL THEN
         RETURN;
     END IF;
-    PERFORM set_config('hnsw.ef_search', least(greatest(ef_search, at_most, 1), 1000)::text, true),
-        set_config('hnsw.iterative_scan', 'relaxed_order', true);
-    SELECT array_agg(n.id ORDER BY n.distance, n.id), array_agg(n.distance ORDER BY n.distance, n.id)
-    INTO nearest, distances
-    FROM (
-        SELECT c.id, c.embedding OPERATOR(public.<=>) query_embedding AS distance
-        FROM knowledge.chunks AS c
-        WHERE c.organization_id = organization AND (of_model IS NULL OR c.model = of_model)
-            AND c.embedding IS NOT NULL
-        ORDER BY c.embedding OPERATOR(public.<=>) query_embedding
-        LIMIT at_most
-    ) AS n;
-    PERFORM set_config('hnsw.ef_search', settings_before[1], true),
-        set_config('hnsw.iterative_scan', settings_before[2], true);
-
-    IF coalesce(cardinality(nearest), 0) < at_most THEN
-        SELECT count(*) INTO there
-        FROM (
-            SELECT FROM knowledge.chunks AS c
-            WHERE c.organization_id = organization AND (of_model IS NULL OR c.model = of_model)
-                AND c.embedding IS NOT NULL
-            LIMIT at_most
-        ) AS counted;
-        IF there > coalesce(cardinality(nearest), 0) THEN
-            -- "+ 0" is no expression of the index, so this reads every chunk of the organization.
-            SELECT array_agg(n.id ORDER BY n.distance, n.id), array_agg(n.distance ORDER BY n.distance, n.id)
-            INTO nearest, distances
-            FROM (
-                SELECT c.id, c.embedding OPERATOR(public.<=>) query_embedding AS distance
-                FROM knowledge.chunks AS c
-                WHERE c.organization_id = organization AND (of_model IS NULL OR c.model = of_model)
-                    AND c.embedding IS NOT NULL
-                ORDER BY (c.embedding OPERATOR(public.<=>) query_embedding) + 0, c.id
-                LIMIT at_most
-            ) AS n;
-        END IF;
+    SELECT count(*) INTO own
+    FROM (SELECT FROM knowledge.chunks AS c WHERE c.organization_id = organization LIMIT few + 1) AS counted;
+    IF own > few THEN
+        SELECT f.ids, f.distances INTO ids, distances
+        FROM knowledge.follow_index(organization, query_embedding, wanted, of_model, ef_search) AS f;
+    END IF;
+    IF coalesce(cardinality(ids), 0) < wanted THEN
+        SELECT a.ids, a.distances INTO ids, distances
+        FROM knowledge.compare_all(organization, query_embedding, wanted, of_model) AS a;
     END IF;
     RETURN QUERY
     SELECT found.id, found.place, found.distance
-    FROM unnest(nearest, distances) WITH ORDINALITY AS found (id, distance, place)
+    FROM unnest(ids, distances) WITH ORDINALITY AS found (id, distance, place)
     ORDER BY found.place;
 END
 $$;
 COMMENT ON FUNCTION knowledge.search_vector(public.vector, bigint, text, bigint) IS
-    'The organization''s chunks nearest in meaning, by cosine distance, nearest first. Give of_model where several models have been used. Where the index gives up before there are enough, it searches exactly.';
+    'The organization''s chunks nearest in meaning, by cosine distance, nearest first. Give of_model where several models have been used. At most 1,000.';
 
 CREATE FUNCTION knowledge.search(
     query text, query_embedding public.vector, at_most bigint DEFAULT 10,
@@ -179,37 +228,43 @@ CREATE FUNCTION knowledge.search(
     chunk_id uuid, paper_id uuid, title text, chunk_position bigint, content text,
     score double precision, text_rank bigint, vector_rank bigint, distance double precision
 )
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 AS $$
-    -- Reciprocal rank fusion: ranks are comparable where scores are not. 60 is the constant of the
-    -- paper that proposed it (Cormack, Clarke, Büttcher 2009): one first place doesn't outweigh
-    -- being found well by both. Each side gives four times what is asked for.
-    WITH fused AS (
+DECLARE
+    wanted CONSTANT bigint := least(greatest(at_most, 1), 200);
+    from_each CONSTANT bigint := greatest(wanted * 4, 40);
+BEGIN
+    -- Reciprocal rank fusion: ranks are comparable where scores are not. 60 is the constant of
+    -- those who proposed it (Cormack, Clarke, Büttcher 2009): to be found by both weighs more than
+    -- one first place.
+    RETURN QUERY
+    WITH fused AS MATERIALIZED (
         SELECT
             coalesce(t.chunk_id, v.chunk_id) AS id,
-            coalesce(1.0 / (60 + t.rank), 0) + coalesce(1.0 / (60 + v.rank), 0) AS score,
-            t.rank AS text_rank,
-            v.rank AS vector_rank,
-            v.distance
-        FROM knowledge.search_text(query, greatest(at_most * 4, 40)) AS t
-        FULL JOIN knowledge.search_vector(
-            query_embedding, greatest(at_most * 4, 40), of_model, ef_search
-        ) AS v ON v.chunk_id = t.chunk_id
-        ORDER BY score DESC, id
-        LIMIT at_most
+            (coalesce(1.0 / (60 + t.rank), 0) + coalesce(1.0 / (60 + v.rank), 0))::double precision AS weight,
+            t.rank AS place_by_text,
+            v.rank AS place_by_vector,
+            v.distance AS how_far
+        FROM knowledge.search_text(query, from_each) AS t
+        FULL JOIN knowledge.search_vector(query_embedding, from_each, of_model, ef_search) AS v
+            ON v.chunk_id = t.chunk_id
+        ORDER BY 2 DESC, 1
+        LIMIT wanted
     )
     SELECT
-        c.id, c.paper_id, p.title, c.position, c.content, f.score::double precision,
-        f.text_rank, f.vector_rank, f.distance
+        c.id, c.paper_id, p.title, c.position, c.content, f.weight, f.place_by_text,
+        f.place_by_vector, f.how_far
     FROM fused AS f
     JOIN knowledge.chunks AS c ON c.id = f.id
     JOIN knowledge.papers AS p ON p.organization_id = c.organization_id AND p.id = c.paper_id
     WHERE c.organization_id = identity.current_organization()
-    ORDER BY f.score DESC, c.id;
+    ORDER BY f.weight DESC, c.id;
+END
 $$;
 COMMENT ON FUNCTION knowledge.search(text, public.vector, bigint, text, bigint) IS
-    'The organization''s best chunks by word and by meaning together, in an order that stays the same. Either may be null or empty: then the other alone counts. Without an organization set, nothing is found.';
+    'The organization''s best chunks by word and by meaning together, in an order that stays the same; at most 200. Either may be null or empty: then the other alone counts. Without an organization set, nothing is found.';
 
 
 -- Isolation and rights.
@@ -223,6 +278,8 @@ CREATE POLICY organization_isolation ON knowledge.chunks
     USING (organization_id = (SELECT identity.current_organization()))
     WITH CHECK (organization_id = (SELECT identity.current_organization()));
 
+-- For the type's name: who stores or compares embeddings writes ::vector.
+GRANT USAGE ON SCHEMA public TO rf_knowledge_read, rf_knowledge_write;
 GRANT SELECT ON knowledge.papers, knowledge.chunks TO rf_knowledge_read, rf_knowledge_write;
 GRANT INSERT (id, organization_id, doi, title, authors, abstract, year, source, license),
     UPDATE (doi, title, authors, abstract, year, source, license), DELETE

@@ -6,6 +6,7 @@ SELECT
     d.datcollate,
     d.datctype,
     to_jsonb(d) ->> 'daticulocale',
+    to_jsonb(d) ->> 'daticurules',
     s.spcname,
     pg_database_size(d.oid),
     EXISTS (

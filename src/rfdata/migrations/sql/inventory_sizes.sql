@@ -1,6 +1,6 @@
 -- Rows and bytes of whatever holds them, added up for each table with its partitions.
 SELECT
-    CASE WHEN c.relispartition THEN pg_partition_root(c.oid) ELSE c.oid END,
+    CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::oid ELSE c.oid END,
     CASE WHEN bool_and(c.reltuples >= 0) THEN sum(c.reltuples)::bigint END,
     sum(pg_relation_size(c.oid))::bigint,
     sum(x.indexes)::bigint,

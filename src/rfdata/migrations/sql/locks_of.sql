@@ -1,4 +1,6 @@
--- The locks on relations that another session holds, and those that it waits for.
+-- The locks on relations that another session holds, and everything that it waits for.
 SELECT l.relation::bigint, l.mode, l.granted
 FROM pg_locks AS l
-WHERE l.pid = %(pid)s AND l.locktype = 'relation' AND l.mode <> 'AccessShareLock'
+WHERE
+    l.pid = %(pid)s
+    AND (NOT l.granted OR (l.locktype = 'relation' AND l.mode <> 'AccessShareLock'))

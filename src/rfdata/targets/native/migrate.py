@@ -33,7 +33,7 @@ def execute(site: Site, action: MigrationAction, progress: Progress) -> None:
     config = site.config
     chosen = _chosen(config, action)
     if isinstance(action, Rehearse):
-        _rehearse(site, chosen, progress)
+        _rehearse(site, chosen, progress, from_empty=action.from_empty)
         return
     run = runner.up if isinstance(action, Migrate) else runner.down
     with _session(site, config.settings.postgres.database) as session:
@@ -51,7 +51,9 @@ def _session(site: Site, database: str) -> AbstractContextManager[Session]:
     return operator(site.layout.socket_folder, site.place("postgres").port, database)
 
 
-def _rehearse(site: Site, migrations: tuple[Migration, ...], progress: Progress) -> None:
+def _rehearse(
+    site: Site, migrations: tuple[Migration, ...], progress: Progress, *, from_empty: bool
+) -> None:
     """Put on record however it ends, so that nobody has to remember how it went."""
     config = site.config
     postgres = site.programs.postgres
@@ -69,6 +71,7 @@ def _rehearse(site: Site, migrations: tuple[Migration, ...], progress: Progress)
             port=site.place("postgres").port,
         ),
         progress=progress,
+        empty=from_empty,
     )
     by = author()
     log.append(evidence_folder(config), "drill", done.to_data(), by=by.by, version=by.version)
