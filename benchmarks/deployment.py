@@ -27,6 +27,18 @@ _PORTS = range(15000, 30000)
 
 
 @dataclass(frozen=True)
+class Server:
+    """A deployment's PostgreSQL over its unix socket, where the operator is known by the system user."""
+
+    socket: Path
+    """The folder."""
+    port: int
+    database: str
+    bin: Path
+    """PostgreSQL's programs."""
+
+
+@dataclass(frozen=True)
 class Deployment:
     """A deployment in a temporary folder, with ports of its own."""
 
@@ -41,6 +53,19 @@ class Deployment:
     def json(self, *arguments: str, accept: tuple[int, ...] = (0,)) -> Any:
         """What a verb says with --format json."""
         return json.loads(self.rfdata(*arguments, "--format", "json", accept=accept).output)
+
+    def postgres(self) -> Server:
+        """The operator's way in; the server must be up."""
+        found = json.loads(run((RFDATA, "runtime", "show", "--format", "json")).output)
+        socket = next(self.state.glob("postgres/run/.s.PGSQL.*[0-9]"), None)
+        if socket is None:
+            raise BenchmarkError(f"{self.state}: no socket of PostgreSQL")
+        return Server(
+            socket=socket.parent,
+            port=self.ports["postgres"],
+            database=self.env()["POSTGRES_DB"],
+            bin=Path(found["postgres"]["bin"]),
+        )
 
     def up(self) -> Sample:
         return self.rfdata("up", "--yes")

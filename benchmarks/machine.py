@@ -41,6 +41,7 @@ def look() -> Machine:
             "rfdata": version("rfdata"),
             "Python": platform.python_version(),
             "PostgreSQL": f"{found['postgres']['version']} ({found['postgres']['origin']})",
+            "pgvector": found["postgres"]["pgvector"],
             "Redis": f"{found['redis']['version']} ({found['redis']['origin']})",
             "pytest-testinfra": version("pytest-testinfra"),
             "kernel": platform.release(),

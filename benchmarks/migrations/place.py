@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +11,8 @@ from pathlib import Path
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-from benchmarks.deployment import RFDATA, Deployment, temporary
-from benchmarks.measure import BenchmarkError, run
+from benchmarks.deployment import Deployment, Server, temporary
 from benchmarks.migrations import layout
-from benchmarks.migrations.rivals import Server
 
 _PRISTINE = "benchmark_pristine"
 _COLUMNS = """
@@ -81,17 +78,7 @@ def place(count: int) -> Iterator[Place]:
     """
     with temporary("dev") as deployment:
         deployment.up()
-        found = json.loads(run((RFDATA, "runtime", "show", "--format", "json")).output)
-        socket = next(deployment.state.glob("postgres/run/.s.PGSQL.*[0-9]"), None)
-        if socket is None:
-            raise BenchmarkError(f"{deployment.state}: no socket of PostgreSQL")
-        server = Server(
-            socket=socket.parent,
-            port=deployment.ports["postgres"],
-            database=deployment.env()["POSTGRES_DB"],
-            bin=Path(found["postgres"]["bin"]),
-        )
-        made = Place(deployment, server)
+        made = Place(deployment, deployment.postgres())
         made.make_template()
         shutil.rmtree(made.sources)
         layout.rfdata(made.sources, count)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from benchmarks.deployment import Server
 from benchmarks.measure import BenchmarkError, run
 from benchmarks.migrations import layout
 
@@ -25,25 +26,16 @@ _PACKAGES = (
 )
 
 
-@dataclass(frozen=True)
-class Server:
-    """Where everybody connects: the unix socket, as the operator, to the same database."""
+def psql(server: Server) -> tuple[str, ...]:
+    """As everybody connects: over the unix socket, as the operator."""
+    at = ("-h", str(server.socket), "-p", str(server.port), "-U", "postgres", "-d", server.database)
+    return (str(server.bin / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", *at)
 
-    socket: Path
-    port: int
-    database: str
-    bin: Path
-    """PostgreSQL's programs."""
 
-    @property
-    def psql(self) -> tuple[str, ...]:
-        at = ("-h", str(self.socket), "-p", str(self.port), "-U", "postgres", "-d", self.database)
-        return (str(self.bin / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", *at)
-
-    def url(self, scheme: str, host: str = "host", more: str = "") -> str:
-        """`host`: what the tool calls a socket's folder in a URL."""
-        socket = quote(str(self.socket), safe="/")
-        return f"{scheme}://postgres@/{self.database}?{host}={socket}&port={self.port}{more}"
+def url(server: Server, scheme: str, host: str = "host", more: str = "") -> str:
+    """The same; `host`: what the tool calls a socket's folder in a URL."""
+    socket = quote(str(server.socket), safe="/")
+    return f"{scheme}://postgres@/{server.database}?{host}={socket}&port={server.port}{more}"
 
 
 @dataclass(frozen=True)
@@ -85,7 +77,7 @@ def rivals(server: Server, installed: Installed, folder: Path, count: int) -> tu
     }
     for name, write in lay_out.items():
         write(folder / name, count)
-    at = server.url("postgresql+psycopg2")
+    at = url(server, "postgresql+psycopg2")
     layout.alembic(folder / "alembic", count, at, each=False)
     layout.alembic(folder / "alembic-each", count, at, each=True)
     return (
@@ -100,30 +92,30 @@ def floors(server: Server, sources: Path, folder: Path) -> tuple[Tool, ...]:
     """psql in one session: as it is, with a transaction for each file, with one for all."""
     files = [word for path in sorted(sources.glob("*.sql")) for word in ("-f", str(path))]
     script = layout.transactions(folder, sources)
-    psql = server.psql
+    once = psql(server)
     return (
-        Tool("floor: one psql, all files", (*psql, *files), keeps_ledger=False),
-        Tool("one psql, a transaction each", (*psql, "-f", script), keeps_ledger=False),
-        Tool("one psql, a single transaction", (*psql, "-1", *files), keeps_ledger=False),
+        Tool("floor: one psql, all files", (*once, *files), keeps_ledger=False),
+        Tool("one psql, a transaction each", (*once, "-f", script), keeps_ledger=False),
+        Tool("one psql, a single transaction", (*once, "-1", *files), keeps_ledger=False),
     )
 
 
 def loop(server: Server, sources: Path) -> Tool:
     """The checklist's: a psql for each file."""
     words = 'for file in "$0"/*.sql; do "$@" -f "$file"; done'
-    argv: tuple[str | Path, ...] = ("/bin/sh", "-ec", words, sources, *server.psql)
+    argv: tuple[str | Path, ...] = ("/bin/sh", "-ec", words, sources, *psql(server))
     return Tool("psql for each file", argv, keeps_ledger=False)
 
 
 def _dbmate(server: Server, program: Path, folder: Path) -> Tool:
-    url = server.url("postgres", "socket", "&sslmode=disable")
-    argv = (program, "--url", url, "--migrations-dir", folder, "--no-dump-schema", "up")
+    at = url(server, "postgres", "socket", "&sslmode=disable")
+    argv = (program, "--url", at, "--migrations-dir", folder, "--no-dump-schema", "up")
     return Tool(f"dbmate {DBMATE}", argv)
 
 
 def _yoyo(server: Server, program: Path, folder: Path) -> Tool:
-    url = server.url("postgresql+psycopg")
-    argv = (program, "apply", "--batch", "--no-config-file", "--database", url, folder)
+    at = url(server, "postgresql+psycopg")
+    argv = (program, "apply", "--batch", "--no-config-file", "--database", at, folder)
     return Tool(f"yoyo {YOYO}", argv)
 
 

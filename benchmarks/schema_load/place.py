@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,8 +10,7 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.deployment import RFDATA, Deployment, temporary
-from benchmarks.measure import BenchmarkError, run
+from benchmarks.deployment import Server, temporary
 from benchmarks.schema_load.pgbench import Service
 
 SQL = Path(__file__).with_name("sql")
@@ -24,34 +22,33 @@ Session = psycopg.Connection[tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Place:
-    socket: Path
-    port: int
-    database: str
-    bin: Path
-    """PostgreSQL's programs."""
+    server: Server
     environment: dict[str, str]
     """The deployment's .env."""
     ca: Path
 
-    def operator(self, database: str = "") -> Session:
+    def operator(self) -> Session:
         """Autocommit, with every right; parameters are put into the text, so it may be many statements."""
         return psycopg.connect(
-            host=str(self.socket),
-            port=self.port,
-            dbname=database or self.database,
+            host=str(self.server.socket),
+            port=self.server.port,
+            dbname=self.server.database,
             user="postgres",
             autocommit=True,
             cursor_factory=psycopg.ClientCursor,
         )
 
+    def role(self, service: str) -> str:
+        return f"{self.server.database}_{service}"
+
     def service(self, name: str) -> Service:
         """One of the services, as it logs in itself."""
         return Service(
-            program=self.bin / "pgbench",
+            program=self.server.bin / "pgbench",
             host="127.0.0.1",
-            port=self.port,
-            database=self.database,
-            role=f"{self.database}_{name}",
+            port=self.server.port,
+            database=self.server.database,
+            role=self.role(name),
             password=self.environment[f"POSTGRES_{name.upper()}_PASSWORD"],
             ca=self.ca,
         )
@@ -71,20 +68,4 @@ def place() -> Iterator[Place]:
     """In the dev profile: prod asks for a rehearsal and a backup first. The servers are the same."""
     with temporary("dev", {"max_connections": CONNECTIONS}) as deployment:
         deployment.up()
-        yield of(deployment)
-
-
-def of(deployment: Deployment) -> Place:
-    found = json.loads(run((RFDATA, "runtime", "show", "--format", "json")).output)
-    socket = next(deployment.state.glob("postgres/run/.s.PGSQL.*[0-9]"), None)
-    if socket is None:
-        raise BenchmarkError(f"{deployment.state}: no socket of PostgreSQL")
-    environment = deployment.env()
-    return Place(
-        socket=socket.parent,
-        port=deployment.ports["postgres"],
-        database=environment["POSTGRES_DB"],
-        bin=Path(found["postgres"]["bin"]),
-        environment=environment,
-        ca=deployment.folder / "certs" / "ca.crt",
-    )
+        yield Place(deployment.postgres(), deployment.env(), deployment.folder / "certs" / "ca.crt")

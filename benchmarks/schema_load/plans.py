@@ -115,7 +115,7 @@ def look(place: Place, wanted: Wanted) -> Seen:
     said: list[str] = []
     with place.operator() as session:
         session.execute(_LOOK)
-        role = Identifier(f"{place.database}_{wanted.service}")
+        role = Identifier(place.role(wanted.service))
         session.execute(SQL("SET SESSION AUTHORIZATION {}").format(role))
         with session.transaction(force_rollback=True):
             session.execute(_ENTER)

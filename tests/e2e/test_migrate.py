@@ -121,7 +121,8 @@ def test_a_change_from_idea_to_production_and_back(schema: Deployment) -> None:
 
 
 def test_up_leaves_a_production_schema_alone_and_says_what_is_missing(schema: Deployment) -> None:
-    name = write(schema, NEW, FORWARD, BACK)
+    forward = FORWARD.replace("orcid", "ror")
+    name = write(schema, NEW, forward, BACK.replace("orcid", "ror"))
     ended = schema.rfdata("up", "--yes", code=1)
     assert f"not rehearsed as they are now: {name}" in ended.err
     assert states(schema, 1)[name] == "pending"

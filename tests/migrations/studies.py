@@ -10,7 +10,8 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg import Connection
+from psycopg import Connection, errors
+from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 from tests.migrations.conftest import OWNER, Scratch, scratch
 from tests.migrations.people import ORCHESTRATOR, Organization, make_organization
@@ -227,7 +228,7 @@ def enqueue(study: Study, *priorities: int, kind: str = "analysis") -> list[UUID
         return [one(session, ENQUEUE, kind, priority) for priority in priorities]
 
 
-def job(study: Study, which: UUID, columns: str) -> tuple[Any, ...]:
+def read_job(study: Study, which: UUID, columns: str) -> tuple[Any, ...]:
     [row] = study.place.run(f"SELECT {columns} FROM research.jobs WHERE id = %s", which)
     assert isinstance(row, tuple)
     return row

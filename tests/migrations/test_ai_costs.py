@@ -11,7 +11,7 @@ from psycopg import errors
 from tests.migrations.people import (
     WORKER,
 )
-from tests.migrations.studies import SHA256, Study, refused
+from tests.migrations.studies import INVOKE, SHA256, Study, refused
 
 if TYPE_CHECKING:
     pass

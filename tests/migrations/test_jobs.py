@@ -19,7 +19,18 @@ from tests.migrations.people import (
     at_once,
     plans,
 )
-from tests.migrations.studies import SHA256, Study, make_study, one, organizations_seen, refused
+from tests.migrations.studies import (
+    INVOKE,
+    SHA256,
+    Study,
+    claim,
+    claimed,
+    enqueue,
+    make_study,
+    one,
+    organizations_seen,
+    refused,
+)
 
 if TYPE_CHECKING:
     from rfdata.postgres.client import Session

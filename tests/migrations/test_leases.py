@@ -12,7 +12,17 @@ from tests.migrations.conftest import Scratch
 from tests.migrations.people import (
     WORKER,
 )
-from tests.migrations.studies import SHA256, Study, make_study, one, refused
+from tests.migrations.studies import (
+    SHA256,
+    Study,
+    claim,
+    claimed,
+    enqueue,
+    make_study,
+    one,
+    read_job,
+    refused,
+)
 
 if TYPE_CHECKING:
     pass
@@ -47,7 +57,7 @@ def test_an_expired_lease_goes_to_another_and_the_first_is_told(study: Study) ->
             )
             assert "no longer held" in message
         next_one.execute("SELECT research.finish_job(%s, %s)", (there, second["lease_token"]))
-    assert job(study, there, "state, lease_token") == ("succeeded", None)
+    assert read_job(study, there, "state, lease_token") == ("succeeded", None)
 
 
 def test_a_heartbeat_moves_the_lease_and_a_late_worker_that_nobody_replaced_may_finish(
@@ -67,7 +77,7 @@ def test_a_heartbeat_moves_the_lease_and_a_late_worker_that_nobody_replaced_may_
         worker.execute(
             "SELECT research.finish_job(%s, %s, '{\"n\": 1}')", (there, held["lease_token"])
         )
-    assert job(study, there, "state, result") == ("succeeded", {"n": 1})
+    assert read_job(study, there, "state, result") == ("succeeded", {"n": 1})
 
 
 def test_a_lease_that_expires_for_the_last_time_kills_the_job(study: Study) -> None:
@@ -78,7 +88,7 @@ def test_a_lease_that_expires_for_the_last_time_kills_the_job(study: Study) -> N
         study.place.run(LONG_AGO, there)
         assert one(worker, "SELECT research.release_expired_jobs()") == 1
         assert claim(worker) is None
-    assert job(study, there, "state, last_error") == ("dead", "The lease of w ran out.")
+    assert read_job(study, there, "state, last_error") == ("dead", "The lease of w ran out.")
 
 
 @pytest.mark.parametrize("lease", ["0 seconds", "-1 minute", "2 days", None])
@@ -104,7 +114,7 @@ def test_a_job_is_retried_after_longer_and_longer_pauses_and_then_dead(study: St
                 before = one(worker, "SELECT clock_timestamp()")
                 states.append(one(worker, fail, there, held["lease_token"]))
                 after = one(worker, "SELECT clock_timestamp()")
-            [run_at] = job(study, there, "run_at")
+            [run_at] = read_job(study, there, "run_at")
             pauses.append((run_at - after, run_at - before))
             study.place.run("UPDATE research.jobs SET run_at = now() WHERE id = %s", there)
         assert claim(worker) is None
@@ -112,7 +122,7 @@ def test_a_job_is_retried_after_longer_and_longer_pauses_and_then_dead(study: St
     for (least, most), seconds in zip(pauses[:4], (10, 20, 40, 80), strict=True):
         assert least < timedelta(seconds=seconds * 1.1)
         assert most >= timedelta(seconds=seconds)
-    assert job(study, there, "attempts, last_error") == (5, "No memory")
+    assert read_job(study, there, "attempts, last_error") == (5, "No memory")
 
 
 def test_pauses_double_up_to_an_hour(study: Study) -> None:
@@ -135,7 +145,7 @@ def test_a_failure_that_retrying_does_not_mend_is_dead_at_once(study: Study) -> 
     assert state == "dead"
     with study.acting() as session:
         session.execute("SELECT research.requeue_job(%s)", (there,))
-    assert job(study, there, "state, attempts, finished_at") == ("queued", 0, None)
+    assert read_job(study, there, "state, attempts, finished_at") == ("queued", 0, None)
 
 
 def test_a_cancelled_job_is_not_claimed_and_its_worker_is_told(study: Study) -> None:

@@ -66,7 +66,7 @@ def test_a_failure_is_recorded_with_the_ways_on(database: Database) -> None:
     (entry,) = database.entries()
     assert (entry.state, entry.statements, entry.statements_done) == ("failed", 3, 1)
     assert "could not create unique index" in entry.error
-    with pytest.raises(UsageError, match="failed at statement 2 of 3: .*unique index") as caught:
+    with pytest.raises(UsageError, match=r"failed at statement 2 of 3: .*unique index") as caught:
         database.up(DOUBLED, table(2))
     assert "`rfdata migrate up --resume 0001` goes on at statement 2" in caught.value.hint
     assert "rfdata migrate resolve 0001 --as applied" in caught.value.hint
@@ -132,10 +132,10 @@ def test_a_person_says_what_it_has_become(
 
 
 def test_only_what_is_unfinished_can_be_settled(database: Database) -> None:
-    with pytest.raises(UsageError, match="0001_t1.sql is not applied"):
+    with pytest.raises(UsageError, match=r"0001_t1.sql is not applied"):
         settle(database, table(1), "applied")
     database.up(table(1))
-    with pytest.raises(UsageError, match="0001_t1.sql is applied"):
+    with pytest.raises(UsageError, match=r"0001_t1.sql is applied"):
         settle(database, table(1), "again")
 
 
@@ -143,7 +143,7 @@ def test_if_not_exists_does_not_take_an_invalid_index_for_good(database: Databas
     fail_on_duplicates(database)
     database.scratch.run("UPDATE rfdata.migrations SET state = 'applied', error = ''")
     second = migration("0002_b", f"{OUTSIDE}CREATE INDEX CONCURRENTLY IF NOT EXISTS a_n ON a (n);")
-    with pytest.raises(ChangeFailed, match="left the invalid index public.a_n"):
+    with pytest.raises(ChangeFailed, match=r"left the invalid index public.a_n"):
         database.up(DOUBLED, second)
     assert database.states()["0002_b"] == "failed"
 

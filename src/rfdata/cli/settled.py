@@ -58,6 +58,8 @@ def nothing_to_do(arguments: list[str]) -> bool:
 def remember(config: Config, state_before: str, ledger: str) -> None:
     """Keep what "nothing to do" rested on: `state` as it was before anything was read, and the
     answer to the query LEDGER."""
+    from contextlib import suppress
+
     from rfdata import files
     from rfdata.postgres.desired_roles import SUPERUSER
     from rfdata.targets.native.layout import layout
@@ -70,7 +72,8 @@ def remember(config: Config, state_before: str, ledger: str) -> None:
     socket = layout(config).socket_folder / f".s.PGSQL.{postgres.port}"
     fields = (rfdata.__version__, state_before, str(socket), SUPERUSER, postgres.database, ledger)
     if not any("\n" in field for field in fields):
-        files.write(config.directory / FILE, "\n".join(fields), mode=0o600)
+        with suppress(OSError):  # another call writes the same; without it the next one takes longer
+            files.write(config.directory / FILE, "\n".join(fields), mode=0o600)
 
 
 def _directory(arguments: list[str]) -> str | None:

@@ -52,8 +52,8 @@ def up(
             for problem in preflight(session, left)
         )
         ledger.ensure(current)
-        names = [entry.name for entry in entries]
-        return tuple(_done(current, migration, "up", names) for migration in left)
+        names, record = [entry.name for entry in entries], ledger.Record(session, author)
+        return tuple(_done(current, record, migration, "up", names) for migration in left)
 
 
 def down(
@@ -74,16 +74,21 @@ def down(
             return ()
         refuse_unfit(left, "down")
         ledger.ensure(current)
-        names = [entry.name for entry in entries]
-        return tuple(_done(current, migration, "down", names) for migration in left)
+        names, record = [entry.name for entry in entries], ledger.Record(session, author)
+        return tuple(_done(current, record, migration, "down", names) for migration in left)
 
 
-def _done(current: Acting, migration: Migration, direction: Direction, applied: list[str]) -> Done:
+def _done(
+    current: Acting,
+    record: ledger.Record,
+    migration: Migration,
+    direction: Direction,
+    applied: list[str],
+) -> Done:
     """Run one; `applied` are the names of what the database has, and is kept so."""
     if current.observer is not None:
         current.observer.started(migration.name)
     current.progress(f"{'applies' if direction == 'up' else 'takes back'} {migration.name}")
-    record = ledger.Record(current.session, current.author)
     job = Job(current, record, migration, direction, _now(applied))
     run = whole.run if job.directives.transaction else piecewise.run
     done = Done(migration.name, run(job))

@@ -137,3 +137,10 @@ def test_the_same_picture_comes_out_each_time() -> None:
 
 def test_nothing_to_draw() -> None:
     assert place([], []) == Placed(0, 0, {}, {})
+
+
+def test_a_link_to_the_box_itself_goes_around_beside_a_straight_one() -> None:
+    boxes = [box(number, rows=1 + 2 * (number == 4)) for number in range(5)]
+    links = [link(0, 4, 0, row=2), link(1, 0, 0)]
+    placed = place(boxes, links)
+    assert [len(placed.routes[one]) for one in links] == [4, 4]

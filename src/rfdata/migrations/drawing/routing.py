@@ -19,8 +19,8 @@ _TRACK = 10
 _APART = 4
 """What keeps two lines apart that run side by side."""
 
-_HEAD = range(8, 48)
-"""Where a net may end on its parent so that a line runs straight: beside the head and the first row."""
+_HEAD = range(8, 28)
+"""Where a net may end on its parent so that a line runs straight: beside the head, above the rows."""
 
 _LOOP = 26
 """How far links of a box to itself go out, all on one line."""
