@@ -55,7 +55,9 @@ check: dev ## format, lint, strict types, generated docs current
 
 .PHONY: docs
 docs: dev ## write the generated docs anew
+	@$(RFDATA) runtime install
 	@$(BIN)/python scripts/generate_docs.py
+	@$(BIN)/python scripts/generate_schema_docs.py
 
 .PHONY: test
 test: dev ## every test, on real servers

@@ -226,7 +226,7 @@ _MIGRATIONS = (
     Benchmark(
         migrations.APPLY,
         "The same 1,000 small migrations (CREATE TABLE, ALTER TABLE with a CHECK, CREATE INDEX, INSERT, "
-        "and a file of three statements, in turn; 1.2 statements a file) onto an empty database that is "
+        "and a file of three statements, in turn; 1.4 statements a file) onto an empty database that is "
         "made anew from a template, untimed and followed by a CHECKPOINT, before each run. Whole "
         "processes on one server that has rfdata's own settings for production (fsync and "
         "synchronous_commit on); everybody comes over its unix socket as the same role. Afterwards the "

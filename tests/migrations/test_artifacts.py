@@ -47,6 +47,7 @@ def test_the_same_content_twice_is_one_version(study: Study) -> None:
         (SHA256, -1, "text/csv", "s3://b/k"),
         (SHA256, 1, "CSV", "s3://b/k"),
         (SHA256, 1, "text/csv", "/etc/passwd"),
+        (SHA256, 1, "text/csv", "https://user:password@storage/k"),
     ],
 )
 def test_a_version_that_makes_no_sense_is_refused(
