@@ -50,9 +50,9 @@ def opened(found: Deployment) -> tuple[Config, Target]:
 
 
 def kinds(found: Deployment) -> list[str]:
-    return (
-        [record["kind"] for record in layer.records(found)] if found.evidence_log.exists() else []
-    )
+    """What is on record of applying plans; a rehearsal has a record of its own."""
+    records = layer.records(found) if found.evidence_log.exists() else []
+    return [record["kind"] for record in records if record["kind"] != "drill"]
 
 
 def test_what_nobody_approves_is_not_begun(fresh: Deployment) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
 import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -208,7 +209,7 @@ def test_a_half_finished_init_is_named_and_the_next_one_completes_it(
     directory = deploy()
     for path in sorted(directory.iterdir()):
         if path.is_dir():
-            path.rmdir()
+            shutil.rmtree(path)
         elif path.name not in left:
             path.unlink()
     missing = ENV if TOML in left else TOML
@@ -430,7 +431,7 @@ def test_a_busy_port_is_named_with_its_holder(tmp_path: Path) -> None:
 # --- verbs to come, and help
 
 
-PENDING = ("migrate", "backup", "restore", "drill", "render", "serve")
+PENDING = ("backup", "restore", "drill", "render", "serve")
 
 
 @pytest.mark.parametrize("verb", PENDING)

@@ -353,7 +353,7 @@ def test_a_documented_command_is_one_that_there_is(typed: str, live: Deployment)
         words = words[2:]
     assert words[0] not in LATER, "what is pending is no part of a tour"
     verb = [word for word in words[:2] if re.fullmatch(r"[a-z]+", word)]
-    group = verb[0] in ("checks", "evidence", "certs", "runtime")
+    group = verb[0] in ("checks", "evidence", "certs", "runtime", "migrate")
     help = call(*(verb if group else verb[:1]), "--help", code=0).out
     for option in (word for word in words if word.startswith("--")):
         assert option.partition("=")[0] in help
