@@ -13,6 +13,7 @@ from time import monotonic, sleep
 import pytest
 from tests.targets.native.conftest import Deployment, make, quiet
 
+from rfdata.config.env import SECRETS
 from rfdata.errors import UsageError
 from rfdata.model.facts import SERVERS, Facts, Process, paths
 from rfdata.model.plan import (
@@ -36,8 +37,6 @@ from rfdata.targets.native.target import NativeTarget
 BUILD = """
 import sys
 from pathlib import Path
-from rfdata.config.env import SECRETS
-from rfdata.config.env import SECRETS
 from rfdata.config.load import load
 from rfdata.plan.make import make_plan
 from rfdata.targets.native.target import NativeTarget
