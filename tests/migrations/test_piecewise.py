@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.migrations.conftest import Scratch
-from tests.migrations.running import Database, migration, table
+from tests.migrations.running import HASTY, Database, folder, migration, table
 
 from rfdata.errors import ChangeFailed, RfdataError, UsageError
 from rfdata.migrations import choose, ledger
@@ -231,7 +232,9 @@ def test_what_is_done_concurrently_waits_for_others_as_long_as_it_takes(
             if said.startswith("0002_b waits"):
                 writer.execute("COMMIT")
 
-        database.up(table(1), made, progress=progress)
+        # were it to give up, it would before we are told
+        patience = replace(HASTY, lock_timeout=0.003)
+        database.up(table(1), made, progress=progress, patience=patience)
         assert (
             looker.execute("SELECT indisvalid FROM pg_index WHERE NOT indisvalid").fetchall() == []
         )
@@ -248,15 +251,9 @@ def test_who_says_begun_and_no_more(database: Database) -> None:
         record = ledger.Record(session, database.how({})["author"])
         session.execute(record.insert(cut, "applying", 2).encode())
         with pytest.raises(UsageError, match="statement 1 of 2 may be done or not"):
-            choose.to_apply(choose_folder(cut), ledger.read(session))
+            choose.to_apply(folder([cut]), ledger.read(session))
     settle(database, cut, "again")
     assert {"a", "b"} <= database.tables()
-
-
-def choose_folder(*migrations: Migration) -> Any:
-    from tests.migrations.running import folder
-
-    return folder(migrations)
 
 
 def test_a_file_that_no_longer_fits_is_refused_before_it_goes_on(database: Database) -> None:

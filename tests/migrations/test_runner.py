@@ -264,6 +264,15 @@ def test_nothing_that_a_file_sets_reaches_the_next(database: Database, what: str
     assert "clean" in database.tables()
 
 
+def test_temporary_tables_with_work_left_for_the_commit_are_removed_all_the_same(
+    database: Database,
+) -> None:
+    text = """CREATE TEMP TABLE a (id int PRIMARY KEY);
+CREATE TEMP TABLE b (a int REFERENCES a DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO b VALUES (1); INSERT INTO a VALUES (1);"""
+    assert database.up(migration("1_a", text)) == ("1_a",)
+
+
 def test_a_file_that_makes_its_transaction_read_only_fails_as_a_whole(database: Database) -> None:
     text = "CREATE TABLE t (id int); SELECT set_config('transaction_read_only', 'on', true);"
     with pytest.raises(ChangeFailed, match=r"after its last statement: .*read-only"):
@@ -429,9 +438,13 @@ def test_a_large_script_goes_in_pieces_in_one_transaction(
 
 
 class TestLocks:
-    def test_it_is_begun_again_until_the_lock_is_free(self, database: Database) -> None:
+    @pytest.mark.parametrize("verify", [None, "SELECT true AS fine"])
+    def test_it_is_begun_again_until_the_lock_is_free(
+        self, database: Database, verify: str | None
+    ) -> None:
         database.up(table(1))
-        added = migration("0002_b", "CREATE TABLE b (id int); ALTER TABLE t1 ADD COLUMN n int;")
+        text = "PREPARE p AS SELECT 1; CREATE TABLE b (id int); ALTER TABLE t1 ADD COLUMN n int;"
+        added = migration("0002_b", text, verify=verify)
         with database.session() as other:
             other.execute("BEGIN; LOCK TABLE t1 IN ACCESS SHARE MODE")
 
@@ -474,6 +487,14 @@ CREATE TABLE t AS SELECT current_setting('lock_timeout') || current_setting('sta
                 migration("1_a", "CREATE TABLE t (id int); SELECT pg_sleep(60);"), patience=patience
             )
         assert database.tables() == set()
+
+
+def test_another_edition_that_somebody_applied_meanwhile_is_noticed(database: Database) -> None:
+    chosen = choose.to_apply(folder([migration("0001_t1", "CREATE TABLE mine (id int)")]), ())
+    database.up(table(1))
+    with database.session() as session, pytest.raises(UsageError, match=r"0001_t1\.sql was edited"):
+        runner.up(session, chosen, identity=IDENTITY, author=AUTHOR)
+    assert database.tables() == {"t1"}
 
 
 def test_a_changed_choice_is_noticed_under_the_lock(database: Database) -> None:
