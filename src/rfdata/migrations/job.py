@@ -47,7 +47,7 @@ class Job:
         """SQL that takes it down in the ledger when it went well."""
         if self.direction == "down":
             return self.record.delete(self.migration)
-        return self.record.insert(self.migration, "applied")
+        return self.record.applied(self.migration)
 
     @property
     def undone(self) -> str:

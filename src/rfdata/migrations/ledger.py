@@ -70,18 +70,12 @@ class Record:
         self._cursor = ClientCursor(session)
         self._author = author
 
+    def applied(self, migration: Migration) -> str:
+        """With how long the transaction that it is part of has lasted."""
+        return self._new("applied", migration)
+
     def insert(self, migration: Migration, state: State, statements: int = 0) -> str:
-        """With state "applied" it takes how long its transaction has lasted."""
-        return self._written(
-            "insert",
-            migration,
-            name=migration.name,
-            checksum=migration.script.checksum,
-            state=state,
-            statements=statements,
-            by=self._author.by,
-            version=self._author.version,
-        )
+        return self._new("insert", migration, state=state, statements=statements)
 
     def begin_down(self, migration: Migration, statements: int) -> str:
         return self._written("begin_down", migration, statements=statements)
@@ -102,6 +96,17 @@ class Record:
 
     def delete(self, migration: Migration) -> str:
         return self._written("delete", migration)
+
+    def _new(self, what: str, migration: Migration, **values: object) -> str:
+        return self._written(
+            what,
+            migration,
+            name=migration.name,
+            checksum=migration.script.checksum,
+            by=self._author.by,
+            version=self._author.version,
+            **values,
+        )
 
     def _written(self, what: str, migration: Migration, /, **values: object) -> str:
         values = {"number": migration.number, **values}

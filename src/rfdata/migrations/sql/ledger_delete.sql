@@ -1,3 +1,3 @@
 DELETE FROM rfdata.migrations
 WHERE number = %(number)s
-RETURNING extract(epoch FROM clock_timestamp() - now());
+RETURNING date_part('epoch', clock_timestamp() - now());

@@ -1,5 +1,5 @@
 UPDATE rfdata.migrations
 SET state = 'applied', direction = 'up', error = '', checksum = %(checksum)s,
-    seconds = seconds + extract(epoch FROM clock_timestamp() - %(since)s::timestamptz)
+    seconds = seconds + date_part('epoch', clock_timestamp() - %(since)s::timestamptz)
 WHERE number = %(number)s
-RETURNING extract(epoch FROM clock_timestamp() - %(since)s::timestamptz);
+RETURNING date_part('epoch', clock_timestamp() - %(since)s::timestamptz);

@@ -1,7 +1,5 @@
-INSERT INTO rfdata.migrations (number, name, checksum, state, statements, seconds, by, version)
+INSERT INTO rfdata.migrations (number, name, checksum, state, statements, by, version)
 VALUES (
-    %(number)s, %(name)s, %(checksum)s, %(state)s, %(statements)s,
-    CASE %(state)s WHEN 'applied' THEN extract(epoch FROM clock_timestamp() - now()) ELSE 0 END,
-    %(by)s, %(version)s
+    %(number)s, %(name)s, %(checksum)s, %(state)s, %(statements)s, %(by)s, %(version)s
 )
-RETURNING seconds;
+RETURNING number;

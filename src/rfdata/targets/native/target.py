@@ -163,6 +163,7 @@ class NativeTarget:
             case Migrate() | RollBack() | Rehearse():
                 from rfdata.targets.native import migrate
 
+                self._sessions.close()  # a database that somebody is in is no template
                 migrate.execute(site, action, progress)
             case _ if isinstance(action, get_args(SqlAction)):
                 postgres_actions.execute(partial(self._sessions.connect, site), config, action)
