@@ -12,7 +12,7 @@ from rfdata import files
 from rfdata.config.load import Config
 from rfdata.errors import UsageError
 from rfdata.evidence import log
-from rfdata.migrations import baseline, choose, ledger, manner
+from rfdata.migrations import baseline, choose, ledger, manner, runner
 from rfdata.migrations.folder import read_folder
 from rfdata.migrations.migration import Folder, Migration
 from rfdata.migrations.rehearsed import DRILL, rehearsals
@@ -76,7 +76,10 @@ def up(config: Config, target: Target, to: str | None, leave: Leave) -> Plan:
     Raises UsageError, naming the remedy, for what production asks for and is missing.
     """
     found = folder(config)
-    with target.database(config) as session:
+    with (
+        target.database(config) as session,
+        runner.alone(session, manner.patience(config)),  # whoever is at it ends first
+    ):
         entries = ledger.read(session)
         chosen = choose.to_apply(found, entries, to)
         if not chosen:

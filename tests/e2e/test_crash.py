@@ -7,9 +7,10 @@ import random
 import re
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import sleep
+from typing import Any
 
 import pytest
 from tests.e2e import layer
@@ -47,11 +48,15 @@ class Blow:
 EVENLY = [
     Blow(number / POINTS, ("process", "session")[number % 2]) for number in range(1, POINTS + 1)
 ]
+"""In the dev profile, where most of `up` is its steps and not the rehearsal of migrations."""
+
 DURING = [
     Blow("initdb:", "process", 1.0),
     Blow("initdb:", "session", 1.0),
     Blow("start postgres", "session", 0.2),
     Blow("create database", "TERM", 0.2),
+    Blow("rehearsal: takes back", "session", 0.2),
+    Blow("applies 0006", "process", 0.1),
     Blow("verifying", "process", 0.1),
 ]
 
@@ -73,11 +78,11 @@ def strike(process: subprocess.Popen[str], blow: Blow) -> bool:
     return hit
 
 
-def assert_as_if_nothing_had_happened(found: Deployment, undisturbed: Born) -> None:
+def assert_as_if_nothing_had_happened(found: Deployment, undisturbed: Mapping[str, Any]) -> None:
     """Up again: everything that can be told apart is as after a run that nobody disturbed."""
     report = found.up()
     layer.assert_all_good(report)
-    assert layer.outcomes(report) == layer.outcomes(undisturbed.report)
+    assert layer.outcomes(report) == layer.outcomes(undisturbed)
     assert layer.steps_needed(found) == []
     assert layer.leftovers(found) == []
     found.rfdata("evidence", "verify")
@@ -87,14 +92,32 @@ def assert_as_if_nothing_had_happened(found: Deployment, undisturbed: Born) -> N
     assert len(layer.agents(found)) == 1
 
 
-@pytest.mark.parametrize("blow", [*EVENLY, *DURING], ids=str)
+@pytest.fixture(scope="module")
+def undisturbed_dev(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
+    """What the first `up` of a dev layer reports."""
+    folder = tmp_path_factory.mktemp("dev") / "deployment"
+    with layer.deployment(folder, "--profile", "dev") as found:
+        return found.up()
+
+
+@pytest.mark.parametrize("blow", EVENLY, ids=str)
+def test_an_up_killed_anywhere_is_completed_by_the_next(
+    make: Callable[..., Deployment], undisturbed_dev: Mapping[str, Any], blow: Blow
+) -> None:
+    found = make("deployment", "--profile", "dev")
+    with found.begin("up", "--yes", "-v", group=True) as process:
+        assert strike(process, blow), f"it ended before it came to {blow}"
+    assert_as_if_nothing_had_happened(found, undisturbed_dev)
+
+
+@pytest.mark.parametrize("blow", DURING, ids=str)
 def test_a_killed_up_is_completed_by_the_next(
     make: Callable[..., Deployment], born: Born, blow: Blow
 ) -> None:
     found = make()
     with found.begin("up", "--yes", "-v", group=True) as process:
         assert strike(process, blow) or blow.within, f"it ended before it came to {blow}"
-    assert_as_if_nothing_had_happened(found, born)
+    assert_as_if_nothing_had_happened(found, born.report)
 
 
 def test_killed_again_and_again_it_still_comes_to_its_end(
@@ -104,7 +127,7 @@ def test_killed_again_and_again_it_still_comes_to_its_end(
     for at in (0.25, 0.6, 0.5, 0.5):
         with found.begin("up", "--yes", "-v", group=True) as process:
             strike(process, Blow(at, "session"))
-    assert_as_if_nothing_had_happened(found, born)
+    assert_as_if_nothing_had_happened(found, born.report)
 
 
 @pytest.mark.parametrize("at", [0.1, "initdb:", 0.7])
@@ -122,7 +145,7 @@ def test_ctrl_c_ends_with_130_and_the_next_run_goes_on(
     assert process.returncode == 130
     assert "interrupted" in err
     assert "Traceback" not in err
-    assert_as_if_nothing_had_happened(found, born)
+    assert_as_if_nothing_had_happened(found, born.report)
 
 
 # --- changes to a layer that is there
@@ -135,7 +158,7 @@ def test_a_restart_that_was_cut_short_is_completed(live: Deployment, born: Born)
     live.set("postgres", "max_connections", "210")
     with live.begin("up", "--yes", "-v", group=True) as process:
         strike(process, Blow("RESTART postgres", "process", 0.3))
-    assert_as_if_nothing_had_happened(live, born)
+    assert_as_if_nothing_had_happened(live, born.report)
     assert live.setting("max_connections") == "210"
     with live.connect() as connection, live.migrator() as migrator:
         assert connection.execute("SELECT n FROM acknowledged").fetchall() == [(1,)]
@@ -149,7 +172,7 @@ def test_a_killed_down_is_completed_by_the_next(live: Deployment, born: Born, wo
     live.rfdata("down", "--yes")
     assert set(live.pids().values()) == {None}
     assert layer.processes_of(live.directory, live.state) == []
-    assert_as_if_nothing_had_happened(live, born)
+    assert_as_if_nothing_had_happened(live, born.report)
 
 
 def test_a_renewal_that_was_cut_short_leaves_servers_that_start(
@@ -162,7 +185,7 @@ def test_a_renewal_that_was_cut_short_leaves_servers_that_start(
     live.rfdata("down", "--yes")
     layer.assert_all_good(live.up())
     live.rfdata("certs", "renew")  # takes away what the interrupted ones left
-    assert_as_if_nothing_had_happened(live, born)
+    assert_as_if_nothing_had_happened(live, born.report)
 
 
 def test_all_servers_killed_at_once_come_back_with_everything(live: Deployment, born: Born) -> None:

@@ -130,9 +130,9 @@ ROLES = (
     ),
     Drift(
         "an extension dropped",
-        sql("DROP EXTENSION vector"),
-        "postgres.pgvector",
-        "create extension vector",
+        sql("DROP EXTENSION pg_stat_statements"),
+        "postgres.pg_stat_statements",
+        "create extension pg_stat_statements",
     ),
     Drift(
         "another owner",

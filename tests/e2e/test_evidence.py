@@ -103,8 +103,8 @@ def test_list_shows_the_newest_records_oldest_first(paper: Deployment) -> None:
 
 def test_every_change_and_verdict_is_on_record(calm: Deployment) -> None:
     kinds = [record["kind"] for record in layer.records(calm)]
-    assert kinds[:3] == ["applying", "applied", "verified"]
-    first, second = layer.records(calm)[:2]
+    assert kinds[:4] == ["applying", "drill", "applied", "verified"]
+    first, _, second = layer.records(calm)[:3]
     assert first["data"]["plan"] == second["data"]["plan"]
     assert len(first["data"]["steps"]) > 20
 

@@ -103,7 +103,7 @@ def down(
     verbose: VerboseOption = False,
     format: FormatOption = Format.TEXT,
 ) -> None:
-    """Take back everything after --to; without it, the newest one."""
+    """Take back everything after --to, 0 for all of it; without --to, the newest one."""
     from rfdata import migrate
     from rfdata.plan.migrations import Leave
 

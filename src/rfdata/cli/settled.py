@@ -72,7 +72,9 @@ def remember(config: Config, state_before: str, ledger: str) -> None:
     socket = layout(config).socket_folder / f".s.PGSQL.{postgres.port}"
     fields = (rfdata.__version__, state_before, str(socket), SUPERUSER, postgres.database, ledger)
     if not any("\n" in field for field in fields):
-        with suppress(OSError):  # another call writes the same; without it the next one takes longer
+        with suppress(
+            OSError
+        ):  # another call writes the same; without it the next one takes longer
             files.write(config.directory / FILE, "\n".join(fields), mode=0o600)
 
 

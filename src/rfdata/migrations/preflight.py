@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rfdata.config.services import GROUPS
 from rfdata.migrations.choose import refuse
 from rfdata.migrations.examine import examine_script
+from rfdata.migrations.finding import NEVER_WAIVED
 from rfdata.migrations.job import Direction
 from rfdata.migrations.migration import Directives, Migration, Script
 from rfdata.migrations.needs import Needed, needs
@@ -17,9 +18,6 @@ from rfdata.model.migrations import Problem
 
 if TYPE_CHECKING:
     from rfdata.migrations.migration import Session
-
-NEVER = frozenset({"unterminated", "transaction-control", "copy-stdin"})
-"""Rules that no waiver lifts: with these, a file would not be one transaction."""
 
 _ROLE_RULE = "role"
 
@@ -61,7 +59,7 @@ def _unfit(migration: Migration, direction: Direction) -> Iterator[Problem]:
         proof = migration.verify
         found += examine_script(proof.text, str(proof.path), "verify", Directives())
     for problem in found:
-        waived = problem.rule in directives.waived and problem.rule not in NEVER
+        waived = problem.rule in directives.waived and problem.rule not in NEVER_WAIVED
         if problem.severity == "error" and not waived:
             yield problem
 
