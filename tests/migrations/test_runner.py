@@ -524,7 +524,8 @@ def test_down_notices_what_came_meanwhile(database: Database) -> None:
 @pytest.mark.slow
 def test_fifty_megabytes(database: Database) -> None:
     """Sent in pieces: neither side holds much more than the text."""
-    lines = "INSERT INTO big VALUES ('it''s ; a somewhat longer text é, to fill the file with');\n"
+    words = "it''s ; a somewhat longer text é, to fill the file with " * 20
+    lines = f"INSERT INTO big VALUES ('{words}');\n"
     text = "CREATE TABLE big (v text);\n" + lines * (50_000_000 // len(lines))
     database.up(migration("1_big", text))
     assert database.scratch.run("SELECT count(*) FROM big") == [(50_000_000 // len(lines),)]

@@ -32,6 +32,8 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "str | Secret": (Secret(PASSWORD), Secret("another")),
     "Secret": (Secret(PASSWORD), Secret("another")),
     "tuple[str, ...]": (("one", "two"), ("one two",)),
+    "tuple[tuple[str, str], ...]": ((("one", "two"),), (("one", "three"),)),
+    "bool": (False, True),
     "Server": ("postgres", "redis"),
     "Limits": (Limits(1.0, 2, 3), Limits(1.0, 2, None)),
     "Privilege": (Privilege("a", "b", "c", "d"), Privilege("a", "b", "c", "e")),
