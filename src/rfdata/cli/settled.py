@@ -88,8 +88,9 @@ def _directory(arguments: list[str]) -> str | None:
     return directory
 
 
-def state(directory: str) -> str:
-    """A digest of how the configuration and each migration's file lie there; empty in doubt."""
+def state(directory: str, racy: float = _RACY) -> str:
+    """A digest of how the configuration and each migration's file lie there; empty where one of them
+    changed within the last `racy` seconds."""
     digest = hashlib.sha256()
     newest = 0
     for folder in ("", *_FOLDERS):
@@ -105,7 +106,7 @@ def state(directory: str) -> str:
                 newest = max(newest, *times)
                 what = (folder, entry.name, found.st_mode, found.st_size, found.st_ino, *times)
                 digest.update(repr(what).encode())
-    return "" if time.time() - newest / 1e9 < _RACY else digest.hexdigest()
+    return "" if time.time() - newest / 1e9 < racy else digest.hexdigest()
 
 
 def main() -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from rfdata.errors import ChangeFailed, ProgramFailed
+from rfdata.postgres.client import socket_host
 from rfdata.postgres.desired_roles import SUPERUSER
 from rfdata.shell import Command, run
 
@@ -43,7 +41,7 @@ def pump(tools: Tools, database: str, copy: str, left_out: tuple[str, ...]) -> N
     from psycopg.conninfo import make_conninfo
 
     left = [f"--exclude-table-data={name}" for name in left_out]
-    with _host(tools.socket) as host:
+    with socket_host(tools.socket) as host:
         where = ["--host", host, "--port", str(tools.port), "--username", SUPERUSER, "--dbname"]
         dump = [str(tools.pg_dump), *_DUMP, *left, *where, make_conninfo(dbname=database)]
         restore = [str(tools.pg_restore), *_RESTORE, *where, make_conninfo(dbname=copy)]
@@ -55,16 +53,3 @@ def pump(tools: Tools, database: str, copy: str, left_out: tuple[str, ...]) -> N
                 f"{database} could not be copied: {error.message}",
                 hint="nothing of it was changed; `pg_dump` by hand shows the same error",
             ) from error
-
-
-@contextmanager
-def _host(folder: Path) -> Iterator[str]:
-    """The socket's folder for libpq, which takes a comma for the end of a host: then through us."""
-    if "," not in str(folder):
-        yield str(folder)
-        return
-    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/{os.getpid()}/fd/{descriptor}"
-    finally:
-        os.close(descriptor)

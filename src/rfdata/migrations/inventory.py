@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from rfdata.errors import NotPermitted, Unreachable
-from rfdata.migrations import parts
+from rfdata.migrations import parts, queries
 from rfdata.migrations.structure import Inventory, Namespace, Role, Size, Table
 from rfdata.model.migrations import Relation, Schema
 from rfdata.postgres.client import explained
@@ -156,10 +154,4 @@ def _reading(session: Session) -> Iterator[None]:
 def _rows(
     session: Session, name: str, parameters: Mapping[str, object] | None = None
 ) -> list[TupleRow]:
-    return session.execute(_query(name), parameters).fetchall()
-
-
-@cache
-def _query(name: str) -> bytes:
-    """The text of `sql/inventory_NAME.sql`."""
-    return (resources.files("rfdata.migrations") / "sql" / f"inventory_{name}.sql").read_bytes()
+    return session.execute(queries.query(f"inventory_{name}"), parameters).fetchall()

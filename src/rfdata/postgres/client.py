@@ -84,7 +84,7 @@ def operator(
     Autocommit, unless `read_only`: then every query runs in a transaction that can't write.
     Raises Unreachable, also for what goes wrong inside the block.
     """
-    with _socket_host(socket) as host:
+    with socket_host(socket) as host:
         parameters = {"host": host, "port": port, "dbname": database, "user": SUPERUSER}
         with _connected(parameters, timeout, read_only) as connection:
             yield connection
@@ -189,10 +189,10 @@ def _without_secrets(error: Error) -> Error | None:
 
 
 @contextmanager
-def _socket_host(socket: Path) -> Iterator[str]:
+def socket_host(socket: Path) -> Iterator[str]:
     """The socket's folder as libpq's `host`, which takes a comma for the end of a host.
 
-    Such a folder is named through a descriptor of ours instead.
+    Such a folder is named through a descriptor of ours instead, also for programs that we run.
     """
     if "," not in str(socket):
         yield str(socket)
@@ -202,7 +202,7 @@ def _socket_host(socket: Path) -> Iterator[str]:
     except OSError as error:
         raise Unreachable(f"{socket}: {error.strerror}") from error
     try:
-        yield f"/proc/self/fd/{descriptor}"
+        yield f"/proc/{os.getpid()}/fd/{descriptor}"
     finally:
         os.close(descriptor)
 

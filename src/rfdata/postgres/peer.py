@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import IO
 
 from rfdata.errors import Unreachable
+from rfdata.postgres.frames import framed, message, start_up
 
 Row = tuple[str | None, ...]
 
-_PROTOCOL = 196608
 _LONGEST = 1 << 28
 """Bytes of one message."""
 
@@ -29,41 +28,27 @@ def ask(path: str, user: str, database: str, query: str, timeout: float) -> list
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
             stream.settimeout(timeout)
             stream.connect(path)
-            stream.sendall(_start_up(user, database))
-            with stream.makefile("rb") as incoming:
-                _Answers(incoming).until_ready()
-                text = query.encode() + b"\0"
-                stream.sendall(struct.pack("!ci", b"Q", len(text) + 4) + text)
-                return _Answers(incoming).until_ready()
+            stream.sendall(
+                start_up({"user": user, "database": database, "client_encoding": "UTF8"})
+            )
+            _until_ready(stream)
+            stream.sendall(framed(b"Q", query.encode() + b"\0"))
+            return _until_ready(stream)
     except (OSError, struct.error, ValueError, IndexError) as error:
         raise Unreachable(f"{path}: {error}") from error
 
 
-def _start_up(user: str, database: str) -> bytes:
-    words = ("user", user, "database", database, "client_encoding", "UTF8")
-    body = struct.pack("!i", _PROTOCOL) + b"".join(w.encode() + b"\0" for w in words) + b"\0"
-    return struct.pack("!i", len(body) + 4) + body
-
-
-class _Answers:
-    """The server's messages up to ReadyForQuery."""
-
-    def __init__(self, incoming: IO[bytes]) -> None:
-        self._read = incoming.read
-
-    def until_ready(self) -> list[Row]:
-        found: list[Row] = []
-        while True:
-            kind, length = struct.unpack("!ci", self._read(5))
-            if not 4 <= length <= _LONGEST:
-                raise ValueError("what answers is no PostgreSQL")
-            body = self._read(length - 4)
-            if kind == b"D":
-                found.append(_row(body))
-            elif kind == b"Z":
-                return found
-            elif kind == b"E" or (kind == b"R" and body != b"\0\0\0\0"):
-                raise ValueError("the server refused, or wants a password")
+def _until_ready(stream: socket.socket) -> list[Row]:
+    """The rows among the server's messages, up to ReadyForQuery."""
+    found: list[Row] = []
+    while True:
+        kind, body = message(stream, _LONGEST)
+        if kind == b"D":
+            found.append(_row(body))
+        elif kind == b"Z":
+            return found
+        elif kind == b"E" or (kind == b"R" and body != b"\0\0\0\0"):
+            raise ValueError("the server refused, or wants a password")
 
 
 def _row(body: bytes) -> Row:

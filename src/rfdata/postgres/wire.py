@@ -14,11 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rfdata.errors import Unreachable
+from rfdata.postgres.frames import framed, message, start_up
 from rfdata.postgres.scram import Exchange
 from rfdata.secrets import Secret
-
-PROTOCOL = 196608
-"""Version 3.0."""
 
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _LONGEST = 1 << 20
@@ -101,52 +99,29 @@ def _secured(
 
 def _greet(stream: socket.socket, who: Knock) -> Answer:
     names = {"user": who.user, "database": who.database, "application_name": "rfdata"}
-    pairs = b"".join(f"{name}\0{value}\0".encode() for name, value in names.items())
-    body = struct.pack("!i", PROTOCOL) + pairs + b"\0"
-    stream.sendall(struct.pack("!i", len(body) + 4) + body)
+    stream.sendall(start_up(names))
     exchange = Exchange(who.password) if who.password is not None else None
     while True:
-        kind, content = _message(stream)
+        kind, content = message(stream, _LONGEST)
         if kind == b"E":
             return _refusal(content)
         if kind != b"R":
             raise ValueError("no answer to a start-up message")
         code = struct.unpack_from("!i", content)[0]
         if code == _OK:
-            stream.sendall(b"X\0\0\0\4")
+            stream.sendall(framed(b"X", b""))
             return Answer("in", "let in")
         if code == _SASL and exchange is not None and b"SCRAM-SHA-256\0" in content:
             first = exchange.first()
-            _send(stream, b"SCRAM-SHA-256\0" + struct.pack("!i", len(first)) + first)
+            mechanism = b"SCRAM-SHA-256\0" + struct.pack("!i", len(first))
+            stream.sendall(framed(b"p", mechanism + first))
         elif code == _SASL_CONTINUE and exchange is not None:
-            _send(stream, exchange.final(content[4:]))
+            stream.sendall(framed(b"p", exchange.final(content[4:])))
         elif code == _SASL_FINAL and exchange is not None:
             if not exchange.proves_server(content[4:]):
                 raise ValueError("the server doesn't know the verifier")
         else:
             return Answer("asks", f"the server asks for {_ASKS_FOR.get(code, 'a password')}")
-
-
-def _send(stream: socket.socket, body: bytes) -> None:
-    stream.sendall(b"p" + struct.pack("!i", len(body) + 4) + body)
-
-
-def _message(stream: socket.socket) -> tuple[bytes, bytes]:
-    head = _exactly(stream, 5)
-    length = struct.unpack("!i", head[1:])[0]
-    if not 4 <= length <= _LONGEST:
-        raise ValueError("no message of PostgreSQL's")
-    return head[:1], _exactly(stream, length - 4)
-
-
-def _exactly(stream: socket.socket, size: int) -> bytes:
-    found = b""
-    while len(found) < size:
-        part = stream.recv(size - len(found))
-        if not part:
-            raise ConnectionResetError("the server closed the connection without a word")
-        found += part
-    return found
 
 
 def _refusal(content: bytes) -> Answer:
