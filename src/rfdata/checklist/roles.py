@@ -118,9 +118,7 @@ def role_services(config: Config, facts: Facts) -> Verdict:
         if role is None:
             wrong.append(f"there is no role {role_name(config, service)}")
         elif not role.login or _attributes(role) or role.member_of != frozenset(groups):
-            held = " ".join(("LOGIN" if role.login else "NOLOGIN", *_attributes(role)))
-            memberships = listing(role.member_of, "nothing")
-            wrong.append(f"{role_name(config, service)}: {held}, member of {memberships}")
+            wrong.append(f"{role_name(config, service)}: {_held(role)}")
     expected = "each service logs in as itself, a member of its own groups and no others"
     actual = "; ".join(wrong) or f"so it is for {listing(SERVICES)}"
     return judge(not wrong, expected, actual, found)
@@ -142,8 +140,7 @@ def role_groups(config: Config, facts: Facts) -> Verdict:
         if role is None:
             wrong.append(f"there is no role {group}")
         elif role.login or _attributes(role) or role.member_of:
-            held = " ".join(("LOGIN" if role.login else "NOLOGIN", *_attributes(role)))
-            wrong.append(f"{group}: {held}, member of {listing(role.member_of, 'nothing')}")
+            wrong.append(f"{group}: {_held(role)}")
     glass = sorted(name for name, role in found.value.items() if BREAK_GLASS in role.member_of)
     wrong += [f"{name} is a member of {BREAK_GLASS}" for name in glass]
     expected = f"{len(GROUPS)} groups that don't log in, and nobody in {BREAK_GLASS}"
@@ -274,6 +271,15 @@ def _attributes(role: Role) -> list[str]:
     return [name for name, is_so in held.items() if is_so]
 
 
+def _words(role: Role) -> list[str]:
+    return ["LOGIN" if role.login else "NOLOGIN", *_attributes(role)]
+
+
+def _held(role: Role) -> str:
+    """What a role has, for a person to read."""
+    return f"{' '.join(_words(role))}, member of {listing(role.member_of, 'nothing')}"
+
+
 def _role(
     facts: Facts,
     name: str,
@@ -296,10 +302,10 @@ def _role(
     role = found.value.get(name)
     if role is None:
         return judge(False, expected, f"there is no role {name}", found)
-    held = ["LOGIN" if role.login else "NOLOGIN", *_attributes(role)]
+    held = _words(role)
     good = set(wanted) <= set(held) <= {*wanted, *may}
     good = good and needs <= role.member_of and not never & role.member_of
-    actual = f"{' '.join(held)}, member of {listing(role.member_of, 'nothing')}"
+    actual = _held(role)
     if read_only:
         reads_only = role.settings.get("default_transaction_read_only") == "on"
         good = good and reads_only
