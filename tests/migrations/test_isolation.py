@@ -71,7 +71,7 @@ def test_an_organization_that_is_no_uuid_fails_closed(place: Scratch) -> None:
         session.execute("SELECT * FROM identity.quotas")
 
 
-@pytest.mark.parametrize("role", [*SERVICE_ROLES, READONLY])
+@pytest.mark.parametrize("role", [*SERVICE_ROLES, READONLY, "researchflow_user"])
 def test_each_service_sees_its_own_organization_and_without_one_nothing(
     place: Scratch, role: str
 ) -> None:
